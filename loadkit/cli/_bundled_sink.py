@@ -1,0 +1,141 @@
+"""The bundled sink as a child process: the far end of a run that names no target."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loadkit.errors import LoadkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START_DEADLINE_S = 20.0
+STOP_DEADLINE_S = 30.0
+_POLL_S = 0.02
+
+_SOURCE = Path(__file__).parents[2]
+"""Holds the packages loadkit and sinks, so that the child finds them in a checkout that is not installed."""
+
+
+class SinkError(LoadkitError):
+    """The bundled sink did not start or left no ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSettings:
+    """How the bundled sink is started.
+
+    Args:
+        tls: ``none``, ``starttls`` or ``implicit``.
+        processes: Processes that share the port.
+        auth: ``USER_VARIABLE:PASSWORD_VARIABLE`` of the environment to ask clients for credentials, or empty.
+    """
+
+    tls: str = "none"
+    processes: int = 1
+    auth: str = ""
+
+    def arguments(self) -> tuple[str, ...]:
+        """The options of ``python -m sinks`` beyond the ones that every start needs."""
+        tls = () if self.tls == "none" else ("--tls", self.tls)
+        auth = ("--auth", self.auth) if self.auth else ()
+        return ("--processes", str(self.processes), *tls, *auth)
+
+
+class BundledSink:
+    """A running sink; `host` and `port` say where it listens."""
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        self._process = process
+        self._folder = folder
+        listening = self._wait_until_listening()
+        self.host: str = listening["host"]
+        self.port: int = listening["port"]
+
+    def stop(self) -> dict[str, Any]:
+        """End the sink and read what arrived there.
+
+        Returns:
+            The sink's ledger file as a dict.
+
+        Raises:
+            SinkError: If the sink failed before or has to be killed.
+        """
+        exit_code = _end(self._process)
+        if exit_code != 0:
+            raise SinkError(f"the bundled sink ended with {exit_code}; its ledger is lost", hint=self._last_words())
+        ledger = json.loads((self._folder / "ledger.json").read_bytes())
+        assert isinstance(ledger, dict)
+        return ledger
+
+    def _wait_until_listening(self) -> dict[str, Any]:
+        deadline = time.monotonic() + START_DEADLINE_S
+        while time.monotonic() < deadline:
+            line, end, _ = (self._folder / "stdout").read_text().partition("\n")
+            if end:
+                listening = json.loads(line)
+                assert isinstance(listening, dict)
+                return listening
+            if self._process.poll() is not None:
+                break
+            time.sleep(_POLL_S)
+        raise SinkError("the bundled sink did not start", hint=self._last_words())
+
+    def _last_words(self) -> str:
+        return (self._folder / "stderr").read_text(errors="replace").strip().rpartition("\n")[2]
+
+
+@contextmanager
+def bundled_sink(settings: SinkSettings) -> Iterator[BundledSink]:
+    """Run a sink on a free loopback port for as long as the block lasts.
+
+    Args:
+        settings: How to start it.
+
+    Yields:
+        The running sink.
+
+    Raises:
+        SinkError: If it does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="loadkit-sink-") as name, _start(settings, Path(name)) as process:
+        try:
+            yield BundledSink(process, Path(name))
+        finally:
+            _end(process)
+
+
+def _start(settings: SinkSettings, folder: Path) -> subprocess.Popen[bytes]:
+    # -P: a folder named "sinks" where the user happens to be must not win.
+    # --stop-on-eof: its standard input is a pipe from here, so that it ends with this process, however that dies.
+    command = (sys.executable, "-P", "-m", "sinks", "--port", "0", "--json", "--stop-on-eof", "--ledger")
+    search_path = os.pathsep.join(filter(None, (str(_SOURCE), os.environ.get("PYTHONPATH"))))
+    with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+        # Files, so that no pipe can fill; its own session, so that Ctrl-C reaches only the run, which drains first.
+        return subprocess.Popen(  # noqa: S603 - our own module with our own options
+            (*command, str(folder / "ledger.json"), *settings.arguments()),
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
+            env=os.environ | {"PYTHONPATH": search_path},
+            start_new_session=True,
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """Stop the sink, by force where it does not obey; returns its exit code."""
+    process.terminate()
+    try:
+        return process.wait(STOP_DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

@@ -1,0 +1,129 @@
+"""One run from scenario to verdict: what `loadkit run` and `loadkit blast` have in common.
+
+Import this module before anything else that is heavy: `loadkit.drive` patches ssl and socket for gevent on import,
+which must come before other modules take hold of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from loadkit.cli._bundled_sink import SinkSettings, bundled_sink
+from loadkit.cli._output import print_json, print_note, print_summary
+from loadkit.cli._progress import ProgressLine
+from loadkit.drive.runner import RunRequest
+from loadkit.drive.runner import run as drive
+from loadkit.errors import ExitCode, TargetError, UsageError
+from loadkit.measure.store import open_run
+from loadkit.report.text import render_summary
+from loadkit.scenario.guardrails import TargetAddress, check_target, parse_target_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from loadkit.scenario.schema import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line says about a run beyond its scenario.
+
+    Args:
+        target_url: Where load goes, or None for the scenario's own target, or the bundled sink where it has none.
+        allow: Hosts allowed besides loopback and the scenario's own.
+        results_dir: Folder that takes the run.
+        stretch: Factor on all durations; 1 is as written.
+        as_json: Print the summary as JSON.
+        quiet: Show no live figures.
+        sink_processes: Processes of the bundled sink.
+    """
+
+    target_url: str | None
+    allow: tuple[str, ...]
+    results_dir: Path
+    stretch: float
+    as_json: bool
+    quiet: bool
+    sink_processes: int
+
+
+def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCode:
+    """Send what a scenario says, to its target or to a sink started for it, and print the summary.
+
+    Args:
+        scenario: What to send.
+        source_text: The scenario as written, kept with the run.
+        options: The rest of the command line.
+
+    Returns:
+        The exit code that the run's verdict asks for.
+
+    Raises:
+        LoadkitError: If the target is wrong, not allowed or can't be reached, or the bundled sink does not start.
+    """
+    url = options.target_url or scenario.target.url
+    if url is not None:
+        folder = _drive(scenario, source_text, options, _allowed_target(url, scenario, options), None)
+    else:
+        with bundled_sink(_sink_settings(scenario, options)) as sink:
+            target = TargetAddress("smtp", sink.host, sink.port)
+            folder = _drive(scenario, source_text, options, target, sink.stop)
+    return _show(folder, options)
+
+
+def _allowed_target(url: str, scenario: Scenario, options: RunOptions) -> TargetAddress:
+    target = parse_target_url(url)
+    if target.implicit_tls and scenario.target.tls == "starttls":
+        raise UsageError(f"{target} is TLS from the start and the scenario asks for STARTTLS", hint="use smtp://")
+    try:
+        check_target(target, (*scenario.target.allow, *options.allow))
+    except TargetError as error:
+        raise TargetError(str(error), hint=f"{error.hint}, or give --allow {target.host}") from error
+    return target
+
+
+def _sink_settings(scenario: Scenario, options: RunOptions) -> SinkSettings:
+    auth = scenario.target.auth
+    return SinkSettings(
+        tls=scenario.target.tls,
+        processes=options.sink_processes,
+        auth=f"{auth.username_env}:{auth.password_env}" if auth else "",
+    )
+
+
+def _drive(
+    scenario: Scenario,
+    source_text: str,
+    options: RunOptions,
+    target: TargetAddress,
+    ledger_reader: Callable[[], dict[str, Any]] | None,
+) -> Path:
+    progress = None if options.quiet else ProgressLine(sys.stderr)
+    request = RunRequest(
+        scenario=scenario,
+        source_text=source_text,
+        target=target,
+        results_dir=options.results_dir,
+        command=("loadkit", *sys.argv[1:]),
+        stretch=options.stretch,
+        ledger_reader=ledger_reader,
+        progress=progress,
+    )
+    try:
+        return drive(request)
+    finally:
+        if progress is not None:
+            progress.finish()
+
+
+def _show(folder: Path, options: RunOptions) -> ExitCode:
+    run = open_run(folder)
+    if options.as_json:
+        print_json(run.summary.to_dict())
+    else:
+        print_summary(render_summary(run.summary, run.head))
+    print_note(f"run: {folder}")
+    return ExitCode(run.head.exit_code)

@@ -1,0 +1,63 @@
+"""Options that several verbs share, and readers of quantities that explain what they want."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loadkit.units import UnitError, parse_duration, parse_rate, parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
+    """A reader that refuses what ``read`` refuses and keeps the text, because a scenario holds texts too."""
+
+    def parse(text: str) -> str:
+        try:
+            read(text)
+        except UnitError as error:
+            raise typer.BadParameter(str(error)) from error
+        return text
+
+    return parse
+
+
+def parse_duration_option(text: str) -> float:
+    """Read a duration from the command line.
+
+    Args:
+        text: Number and unit, such as ``90s``.
+
+    Returns:
+        The duration in seconds.
+
+    Raises:
+        typer.BadParameter: If the text is no duration.
+    """
+    return parse_duration(_checked(parse_duration)(text))
+
+
+duration_text = _checked(parse_duration)
+rate_text = _checked(parse_rate)
+size_text = _checked(parse_size)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no live figures.")]
+ResultsDir = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder that holds the runs.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow",
+        metavar="HOST[:PORT]",
+        help="Let load go to this host besides loopback; repeatable. Only for servers that you may load.",
+    ),
+]
+SinkProcesses = Annotated[
+    int, typer.Option(min=1, max=64, metavar="N", help="Processes of the bundled sink, where no target is named.")
+]
+
+DEFAULT_RESULTS = Path("results")

@@ -1,0 +1,89 @@
+"""Sockets: addresses resolved once, non-blocking connections, and names for what the operating system says."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+
+from gevent import monkey
+
+from loadkit.errors import TargetError
+from loadkit.smtp.outcome import OutcomeClass
+
+# The callbacks do their own waiting, so they take the plain socket and not gevent's.
+_PlainSocket: type[socket.socket] = monkey.get_original("socket", "socket")
+
+_REASONS = {
+    errno.ECONNREFUSED: (OutcomeClass.CONNECTION, "refused"),
+    errno.ECONNRESET: (OutcomeClass.CONNECTION, "reset"),
+    errno.EPIPE: (OutcomeClass.CONNECTION, "closed"),
+    errno.ETIMEDOUT: (OutcomeClass.CONNECTION, "timed_out"),
+    errno.EHOSTUNREACH: (OutcomeClass.CONNECTION, "unreachable"),
+    errno.ENETUNREACH: (OutcomeClass.CONNECTION, "unreachable"),
+    errno.EMFILE: (OutcomeClass.CLIENT, "no_descriptor_left"),
+    errno.ENFILE: (OutcomeClass.CLIENT, "no_descriptor_left"),
+    errno.EADDRNOTAVAIL: (OutcomeClass.CLIENT, "no_local_port_left"),
+    errno.EADDRINUSE: (OutcomeClass.CLIENT, "no_local_port_left"),
+    errno.ENOBUFS: (OutcomeClass.CLIENT, "no_memory_left"),
+    errno.ENOMEM: (OutcomeClass.CLIENT, "no_memory_left"),
+}
+
+# Linux: let the kernel choose the local port at connect, when it may reuse one towards another peer.
+_IP_BIND_ADDRESS_NO_PORT = 24
+
+
+def reason_of(error: OSError) -> tuple[OutcomeClass, str]:
+    """Whose fault an operating system error is, and its short name."""
+    return _REASONS.get(error.errno or 0, (OutcomeClass.CONNECTION, errno.errorcode.get(error.errno or 0, "unknown")))
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address to connect to.
+
+    Args:
+        family: AF_INET or AF_INET6.
+        sockaddr: What connect takes.
+    """
+
+    family: int
+    sockaddr: tuple[str, int] | tuple[str, int, int, int]
+
+
+def resolve(host: str, port: int) -> tuple[Address, ...]:
+    """All addresses of a host, in the order of preference of the system (RFC 6724).
+
+    Raises:
+        TargetError: If the name has no address.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise TargetError(f"{host} has no address: {error.strerror}", hint="check the target's host name") from error
+    return tuple(dict.fromkeys(Address(family, sockaddr) for family, _, _, _, sockaddr in found))  # type: ignore[arg-type]
+
+
+def connecting_socket(address: Address, local_address: str | None) -> socket.socket:
+    """A non-blocking socket on its way to an address.
+
+    Args:
+        address: Where to.
+        local_address: Address to send from, or None for the system's choice.
+
+    Raises:
+        OSError: If connecting fails at once.
+    """
+    sock = _PlainSocket(address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if local_address is not None:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+            sock.bind((local_address, 0))
+        code = sock.connect_ex(address.sockaddr)
+        if code not in (0, errno.EINPROGRESS):
+            raise OSError(code, "connect")
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,67 @@
+"""Watches the load generator itself: processor time, memory, lateness, stalls of its event loop, steps of its clock."""
+
+from __future__ import annotations
+
+import time
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+
+from loadkit.measure.records import Batch, Rows, Tx
+from loadkit.measure.validity import GeneratorSample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Observer:
+    """Samples this process.
+
+    Args:
+        epoch_s: The steady clock's reading at the run's start.
+        epoch_unix_s: The wall clock's reading at the same moment.
+        keep: Takes each sample.
+    """
+
+    def __init__(self, epoch_s: float, epoch_unix_s: float, keep: Callable[[GeneratorSample], None]) -> None:
+        self._epoch_s = epoch_s
+        self._epoch_unix_s = epoch_unix_s
+        self._keep = keep
+        self._process = psutil.Process()
+        self._lags: list[Rows] = []
+        self._at = perf_counter()
+        self._cpu_s = time.process_time()
+
+    def see(self, batch: Batch) -> None:
+        """Note how late the pacer released the messages of a batch."""
+        rows = batch.transactions
+        if len(rows):
+            self._lags.append(rows[:, Tx.RELEASED] - rows[:, Tx.INTENDED])
+
+    def sample(self, stall_s: float) -> GeneratorSample:
+        """Take a sample of the time since the last one.
+
+        Args:
+            stall_s: The longest time by which the event loop was late, in seconds.
+        """
+        now, cpu_s = perf_counter(), time.process_time()
+        sample = GeneratorSample(
+            at_s=now - self._epoch_s,
+            cpu_ratio=(cpu_s - self._cpu_s) / max(now - self._at, 1e-9),
+            lag_p99_s=self._lag_p99_s(),
+            rss_bytes=self._process.memory_info().rss,
+            loop_stall_max_s=stall_s,
+            clock_drift_s=time.time() - self._epoch_unix_s - (now - self._epoch_s),
+        )
+        self._at, self._cpu_s = now, cpu_s
+        self._keep(sample)
+        return sample
+
+    def _lag_p99_s(self) -> float:
+        if not self._lags:
+            return 0.0
+        lags = np.concatenate(self._lags)
+        self._lags.clear()
+        return float(np.quantile(lags, 0.99, method="inverted_cdf"))

@@ -1,0 +1,1 @@
+"""What to send and when: scenarios as data and pure, seeded functions without a clock."""

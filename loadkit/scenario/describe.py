@@ -1,0 +1,180 @@
+"""A scenario in plain words: what would be sent, when, where to, and what must hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from loadkit.errors import TargetError
+from loadkit.scenario.arrivals import Schedule
+from loadkit.scenario.guardrails import NORMAL_CONNECTIONS_PER_MIN, NORMAL_SIZE_BYTES, check_target
+from loadkit.scenario.mix import DEFAULT_SIZE, build_templates
+from loadkit.units import format_duration, format_rate, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadkit.scenario.schema import MessageKind, Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a kind's messages are like on average.
+
+    Args:
+        name: The kind.
+        share: Its share of all messages.
+        mean_bytes: Expected size of the content.
+        most_bytes: Largest size of the content.
+        mean_recipients: Expected number of recipients.
+        subject: Its subject, or where its content comes from.
+    """
+
+    name: str
+    share: float
+    mean_bytes: float
+    most_bytes: int
+    mean_recipients: float
+    subject: str
+
+
+def describe(scenario: Scenario) -> str:
+    """Several lines of plain words about a scenario."""
+    kinds = _kinds(scenario)
+    lines = [f"Scenario {scenario.name}, seed {scenario.seed}."]
+    lines += scenario.description.strip().splitlines()
+    lines += ["", *_timing(scenario), *_volume(scenario, kinds), "", "Messages:"]
+    lines += [_kind_line(kind) for kind in kinds]
+    lines += ["", *_addresses(scenario), *_target(scenario), *_sessions(scenario)]
+    lines += ["", *_thresholds(scenario)]
+    notes = list(_notes(scenario, kinds))
+    if notes:
+        lines += ["", *notes]
+    return "\n".join(lines) + "\n"
+
+
+def expected_messages(scenario: Scenario) -> float | None:
+    """How many messages the load asks for, or None where only time bounds a closed loop."""
+    load = scenario.load
+    return Schedule(load, scenario.seed).expected_arrivals if load.open_loop else load.messages
+
+
+def _timing(scenario: Scenario) -> Iterator[str]:
+    load = scenario.load
+    if load.open_loop:
+        schedule = Schedule(load, scenario.seed)
+        duration_s, count = schedule.duration_s, schedule.expected_arrivals
+        yield (
+            f"Arrivals on a schedule ({load.arrivals}), whatever the target does: about {count:,.0f} messages in "
+            f"{format_duration(duration_s)}, {format_rate(count / duration_s)} on average, "
+            f"{format_rate(schedule.peak_per_s)} at the peak."
+        )
+        for span, (start, end) in zip(schedule.stages, load.ramps, strict=True):
+            rate = format_rate(start) if start == end else f"{format_rate(start)} to {format_rate(end)}"
+            warm_up = "" if span.measured else ", not measured"
+            yield f"  {span.name}: {rate} for {format_duration(span.end_s - span.start_s)}{warm_up}"
+    elif load.duration_s is not None:
+        warm_up = f" after a warm-up of {format_duration(load.warm_up_s)}" if load.warm_up_s else ""
+        yield (
+            f"{load.sessions} sessions, each sending its next message as soon as the last is done, "
+            f"for {format_duration(load.duration_s)}{warm_up}."
+        )
+    else:
+        yield f"{load.messages:,} messages shared by {load.sessions} sessions, as fast as the target takes them."
+
+
+def _volume(scenario: Scenario, kinds: list[_Kind]) -> Iterator[str]:
+    mean_bytes = sum(kind.share * kind.mean_bytes for kind in kinds)
+    mean_recipients = sum(kind.share * kind.mean_recipients for kind in kinds)
+    count = expected_messages(scenario)
+    if count is None:
+        yield f"A message has {format_size(mean_bytes)} and {mean_recipients:.3g} recipients on average."
+    else:
+        yield f"In all about {format_size(count * mean_bytes)} of content to {count * mean_recipients:,.0f} recipients."
+
+
+def _kinds(scenario: Scenario) -> list[_Kind]:
+    total_weight = sum(kind.weight for kind in scenario.messages.values())
+    return [_kind(name, kind, kind.weight / total_weight, scenario) for name, kind in scenario.messages.items()]
+
+
+def _kind(name: str, kind: MessageKind, share: float, scenario: Scenario) -> _Kind:
+    minimums = [template.minimum_bytes for template in build_templates(kind, scenario.senders.domain)]
+    size = kind.size or DEFAULT_SIZE
+    if kind.corpus is not None:
+        mean_bytes, most_bytes = float(np.mean(minimums)), max(minimums)
+        subject = f"{len(minimums)} own message{'s' if len(minimums) > 1 else ''} from {kind.corpus.name}"
+    else:
+        mean_bytes, most_bytes = max(size.mean, minimums[0]), max(size.most, minimums[0])
+        subject = f'"{kind.subject}"'
+    return _Kind(name, share, mean_bytes, most_bytes, kind.recipients.mean, subject)
+
+
+def _kind_line(kind: _Kind) -> str:
+    recipients = f"{kind.mean_recipients:.3g} recipient{'s' if kind.mean_recipients != 1 else ''}"
+    size = format_size(kind.mean_bytes)
+    if kind.most_bytes > kind.mean_bytes:
+        size += f" on average (at most {format_size(kind.most_bytes)})"
+    return f"  {kind.name}: {100 * kind.share:.3g} % of messages, {size}, {recipients}, {kind.subject}"
+
+
+def _addresses(scenario: Scenario) -> Iterator[str]:
+    senders, recipients = scenario.senders, scenario.recipients
+    yield (
+        f"From {senders.count:,} senders at {senders.domain} to {recipients.count:,} recipients at {recipients.domain}."
+    )
+
+
+def _target(scenario: Scenario) -> Iterator[str]:
+    target, address = scenario.target, scenario.target.address
+    if address is None:
+        yield "The target is named when it is run; without one, the bundled sink."
+        return
+    tls = "TLS from the start" if address.implicit_tls else {"starttls": "STARTTLS", "none": "no TLS"}[target.tls]
+    login = f", login by {target.auth.mechanism}" if target.auth else ""
+    yield f"Target {address}: {tls}{login}."
+    try:
+        check_target(address, target.allow)
+    except TargetError as error:
+        yield f"  It would be refused: {error.hint}."
+
+
+def _sessions(scenario: Scenario) -> Iterator[str]:
+    sessions, load = scenario.sessions, scenario.load
+    most = sessions.max if load.sessions is None else load.sessions
+    per_session = sessions.messages_per_session
+    limit = "no limit of messages" if per_session is None else f"{per_session.mean:.3g} messages on average"
+    yield f"At most {most} sessions at once, {limit} in each."
+    if sessions.stop_after != "dot":
+        yield f"Conversations stop after {sessions.stop_after}: nothing is delivered."
+
+
+def _thresholds(scenario: Scenario) -> Iterator[str]:
+    thresholds = scenario.threshold_list()
+    if not thresholds:
+        yield "No thresholds: the run passes if it is valid."
+        return
+    yield "It passes if:"
+    for threshold in thresholds:
+        abort = ""
+        if threshold.abort_on_fail:
+            abort = f" (stops the run if not, from {format_duration(threshold.delay_s)} on)"
+        yield f"  {threshold}{abort}"
+
+
+def _notes(scenario: Scenario, kinds: list[_Kind]) -> Iterator[str]:
+    """What a provider would look at twice."""
+    for kind in kinds:
+        if kind.most_bytes > NORMAL_SIZE_BYTES:
+            yield f"Note: {kind.name} can be larger than {NORMAL_SIZE_BYTES // 10**6} MB, more than providers expect."
+    per_session = scenario.sessions.messages_per_session
+    if scenario.load.open_loop and per_session is not None:
+        peak_per_s = Schedule(scenario.load, scenario.seed).peak_per_s
+        connections_per_min = 60 * peak_per_s / per_session.mean
+        if connections_per_min > NORMAL_CONNECTIONS_PER_MIN:
+            yield (
+                f"Note: at the peak about {connections_per_min:,.0f} new connections a minute, where providers "
+                f"expect up to {NORMAL_CONNECTIONS_PER_MIN} from one source."
+            )

@@ -1,0 +1,115 @@
+"""Field types of a scenario: quantities with units, ranges and exact text, and distributions of them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BeforeValidator, PlainSerializer, Strict
+
+from loadkit.scenario.distributions import Distribution, parse_distribution
+from loadkit.units import (
+    BYTES_PER_UNIT,
+    SECONDS_PER_UNIT,
+    format_duration,
+    format_rate,
+    format_size,
+    parse_duration,
+    parse_rate,
+    parse_size,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_DURATION_S = 31 * 86400.0
+MAX_RATE_PER_S = 1e6
+MAX_SIZE_BYTES = 128 * 1024**2  # above the 100 MB that providers call anomalous, so that this can be tested
+MAX_RECIPIENTS = 1000
+MAX_MESSAGES_PER_SESSION = 1_000_000
+
+_MAX_DECIMALS = 9
+
+
+def exact_duration(duration_s: float) -> str:
+    """Write seconds so that `parse_duration` gives the same number: the shortest such text."""
+    texts = [f"{_digits(duration_s / SECONDS_PER_UNIT[unit])}{unit}" for unit in ("s", "m", "h", "ms", "us")]
+    return _shortest_exact(texts, duration_s, parse_duration)
+
+
+def exact_rate(rate_per_s: float) -> str:
+    """Write a rate so that `parse_rate` gives the same number: the shortest such text."""
+    texts = [f"{_digits(rate_per_s * SECONDS_PER_UNIT[unit])}/{unit}" for unit in ("s", "min", "h", "d")]
+    return _shortest_exact(texts, rate_per_s, parse_rate)
+
+
+def exact_size(size_bytes: int) -> str:
+    """Write bytes so that `parse_size` gives the same number, in the largest unit that divides them."""
+    unit = next(unit for unit in ("MiB", "KiB", "B") if size_bytes % BYTES_PER_UNIT[unit] == 0)
+    return f"{size_bytes // BYTES_PER_UNIT[unit]}{unit}"
+
+
+def _digits(value: float) -> str:
+    text = f"{value:.{_MAX_DECIMALS}f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def _shortest_exact(texts: list[str], value: float, parse: Callable[[str], float]) -> str:
+    """The shortest text, then the earliest, of those that read back exactly, or else closest."""
+    return min(texts, key=lambda text: (abs(parse(text) - value), len(text)))
+
+
+def _reader(
+    parse: Callable[[str], float], show: Callable[[float], str], most: float, *, positive: bool = True
+) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        # A bare number is read as text, so that the message about the missing unit is the same for both.
+        number = parse(str(value))
+        if positive and number == 0:
+            raise ValueError(f"must be more than 0, not {value}")
+        if number > most:
+            raise ValueError(f"must be at most {show(most)}, not {value}")
+        return number
+
+    return read
+
+
+def _read_size(value: object) -> int:
+    return int(_reader(parse_size, format_size, MAX_SIZE_BYTES)(value))
+
+
+def _whole_number_reader(most: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        # Keys of a table arrive as text.
+        if isinstance(value, bool) or not str(value).isascii() or not str(value).isdecimal():
+            raise ValueError(f"{value!r} is not a whole number")
+        if not 1 <= Decimal(str(value)) <= most:
+            raise ValueError(f"must be from 1 to {most:,}, not {value}")
+        return int(str(value))
+
+    return read
+
+
+def _distribution(
+    read: Callable[[object], int], write: Callable[[int], object]
+) -> tuple[BeforeValidator, PlainSerializer]:
+    return (
+        BeforeValidator(lambda value: parse_distribution(value, read)),
+        PlainSerializer(lambda distribution: distribution.to_plain(write)),
+    )
+
+
+_read_duration = _reader(parse_duration, format_duration, MAX_DURATION_S, positive=False)
+_read_positive_duration = _reader(parse_duration, format_duration, MAX_DURATION_S)
+_read_rate = _reader(parse_rate, format_rate, MAX_RATE_PER_S, positive=False)
+
+Duration = Annotated[float, BeforeValidator(_read_duration), PlainSerializer(exact_duration)]
+PositiveDuration = Annotated[float, BeforeValidator(_read_positive_duration), PlainSerializer(exact_duration)]
+Rate = Annotated[float, BeforeValidator(_read_rate), PlainSerializer(exact_rate)]
+Size = Annotated[int, BeforeValidator(_read_size), PlainSerializer(exact_size)]
+SizeDistribution = Annotated[Distribution, *_distribution(_read_size, exact_size)]
+RecipientsDistribution = Annotated[Distribution, *_distribution(_whole_number_reader(MAX_RECIPIENTS), int)]
+MessagesDistribution = Annotated[Distribution, *_distribution(_whole_number_reader(MAX_MESSAGES_PER_SESSION), int)]
+WholeNumber = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Flag = Annotated[bool, Strict()]

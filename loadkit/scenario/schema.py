@@ -1,0 +1,431 @@
+"""The scenario as a value: one frozen model per YAML block, each checking what it can check on its own."""
+
+# ruff: noqa: TC001 - pydantic reads the annotations at run time
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from loadkit.errors import LoadkitError
+from loadkit.scenario.distributions import Constant
+from loadkit.scenario.findings import Finding, FindingsError, raise_findings, suggest
+from loadkit.scenario.guardrails import (
+    TargetAddress,
+    check_recipient_domain,
+    parse_target_url,
+)
+from loadkit.scenario.quantities import (
+    MAX_DURATION_S,
+    MAX_SIZE_BYTES,
+    Duration,
+    Flag,
+    MessagesDistribution,
+    Number,
+    PositiveDuration,
+    Rate,
+    RecipientsDistribution,
+    Size,
+    SizeDistribution,
+    WholeNumber,
+)
+from loadkit.scenario.texts import (
+    AllowedHost,
+    ContentType,
+    Corpus,
+    Domain,
+    EnvironmentName,
+    FileName,
+    HeaderText,
+    IpAddress,
+    LocalPart,
+    Name,
+    TargetUrl,
+)
+from loadkit.scenario.thresholds import Threshold, ThresholdError, parse_metric_key, parse_threshold
+from loadkit.units import format_duration, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_MESSAGES = 2**31 - 1  # a ledger numbers the messages of a run with 31 bits
+
+WARM_UP_STAGE = "warm-up"
+MAIN_STAGE = "main"
+
+Executor = Literal["arrival_rate", "sessions", "shared_messages"]
+
+
+class Block(BaseModel):
+    """A YAML block: frozen, and refusing keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Auth(Block):
+    """How a session logs in; the secrets stay in the environment."""
+
+    mechanism: Literal["plain", "login", "cram-md5", "xoauth2"]
+    username_env: EnvironmentName
+    password_env: EnvironmentName
+
+
+class Target(Block):
+    """Where load goes and how it is reached."""
+
+    url: TargetUrl | None = None
+    allow: tuple[AllowedHost, ...] = ()
+    tls: Literal["none", "starttls"] = "none"
+    verify: Flag | None = None
+    auth: Auth | None = None
+
+    @property
+    def address(self) -> TargetAddress | None:
+        """The target as given in the scenario, or None where the command line names one."""
+        return parse_target_url(self.url) if self.url is not None else None
+
+    def verifies(self, address: TargetAddress) -> bool:
+        """Whether the certificate of a target is verified: as told, else everywhere but on this machine."""
+        return not address.loopback if self.verify is None else self.verify
+
+    @model_validator(mode="after")
+    def _one_kind_of_tls(self) -> Self:
+        if self.tls == "starttls" and self.address is not None and self.address.implicit_tls:
+            raise FindingsError(Finding("smtps:// is TLS from the start", ("tls",), "leave tls out, or use smtp://"))
+        return self
+
+
+class Timeouts(Block):
+    """The longest wait for each step of the conversation (RFC 5321, 4.5.3.2 names longer ones for real mail)."""
+
+    connect_s: PositiveDuration = Field(30.0, alias="connect")
+    banner_s: PositiveDuration = Field(60.0, alias="banner")
+    tls_s: PositiveDuration = Field(30.0, alias="tls")
+    ehlo_s: PositiveDuration = Field(30.0, alias="ehlo")
+    auth_s: PositiveDuration = Field(30.0, alias="auth")
+    mail_s: PositiveDuration = Field(60.0, alias="mail")
+    rcpt_s: PositiveDuration = Field(60.0, alias="rcpt")
+    data_s: PositiveDuration = Field(60.0, alias="data")
+    dot_s: PositiveDuration = Field(120.0, alias="dot")
+    quit_s: PositiveDuration = Field(5.0, alias="quit")
+
+
+class Reconnect(Block):
+    """The pause before a failed session connects again; it doubles from the initial to the longest."""
+
+    initial_s: PositiveDuration = Field(0.1, alias="initial")
+    max_s: PositiveDuration = Field(5.0, alias="max")
+
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        if self.max_s < self.initial_s:
+            raise FindingsError(Finding("is below initial", ("max",), f"at least {format_duration(self.initial_s)}"))
+        return self
+
+
+class Retry(Block):
+    """What follows a 4xx reply; one attempt in total means no retry."""
+
+    attempts: WholeNumber = Field(1, ge=1, le=100)
+    delay_s: Duration = Field(5.0, alias="delay")
+
+
+class Sessions(Block):
+    """The pool of connections and how each behaves."""
+
+    max: WholeNumber = Field(50, ge=1, le=100_000)
+    messages_per_session: MessagesDistribution | None = None
+    idle_timeout_s: PositiveDuration = Field(30.0, alias="idle_timeout")
+    pipelining: Flag = True
+    chunking: Flag = False
+    local_addresses: tuple[IpAddress, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    reconnect: Reconnect = Reconnect()
+    retry: Retry = Retry()
+    stop_after: Literal["connect", "ehlo", "rcpt", "data", "dot"] = "dot"
+
+
+class Stage(Block):
+    """A piece of the rate curve: `rate` holds, `from` and `to` ramp, `to` alone ramps from where the last one ended."""
+
+    name: Name
+    duration_s: PositiveDuration = Field(alias="duration")
+    rate_per_s: Rate | None = Field(None, alias="rate")
+    from_per_s: Rate | None = Field(None, alias="from")
+    to_per_s: Rate | None = Field(None, alias="to")
+    measure: Flag = True
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        ramp = self.from_per_s is not None or self.to_per_s is not None
+        if self.rate_per_s is not None and ramp:
+            raise FindingsError(Finding("both holds and ramps", fix="give rate, or from and to"))
+        if self.rate_per_s is None and self.to_per_s is None:
+            raise FindingsError(Finding("has no rate", fix="give rate, or from and to"))
+        return self
+
+
+_REQUIRED = {
+    "arrival_rate": ("stages",),
+    "sessions": ("sessions", "duration"),
+    "shared_messages": ("sessions", "messages"),
+}
+_OPTIONAL = {"arrival_rate": ("arrivals", "queue"), "sessions": ("warm_up",), "shared_messages": ()}
+_OF_EVERY_EXECUTOR = ("executor", "grace")
+
+
+class Load(Block):
+    """When messages are sent: by a rate curve, or as fast as a number of sessions can."""
+
+    executor: Executor = "arrival_rate"
+    arrivals: Literal["poisson", "even"] = "poisson"
+    queue: WholeNumber = Field(10_000, ge=0, le=10_000_000)
+    grace_s: Duration = Field(30.0, alias="grace")
+    stages: tuple[Stage, ...] = Field((), max_length=1000)
+    sessions: WholeNumber | None = Field(None, ge=1, le=100_000)
+    messages: WholeNumber | None = Field(None, ge=1, le=MAX_MESSAGES)
+    duration_s: PositiveDuration | None = Field(None, alias="duration")
+    warm_up_s: Duration = Field(0.0, alias="warm_up")
+
+    @property
+    def open_loop(self) -> bool:
+        """Whether arrivals follow a schedule, whatever the target does."""
+        return self.executor == "arrival_rate"
+
+    @property
+    def ramps(self) -> tuple[tuple[float, float], ...]:
+        """Rate per second at the start and the end of each stage."""
+        ramps: list[tuple[float, float]] = []
+        for stage in self.stages:
+            if stage.rate_per_s is not None:
+                ramps.append((stage.rate_per_s, stage.rate_per_s))
+            else:
+                start = stage.from_per_s if stage.from_per_s is not None else ramps[-1][1]
+                ramps.append((start, stage.to_per_s or 0.0))
+        return tuple(ramps)
+
+    @property
+    def stage_names(self) -> dict[str, bool]:
+        """Every stage by name, and whether it is measured; a closed loop has a main stage and may have a warm-up."""
+        if self.open_loop:
+            return {stage.name: stage.measure for stage in self.stages}
+        return ({WARM_UP_STAGE: False} if self.warm_up_s else {}) | {MAIN_STAGE: True}
+
+    @model_validator(mode="after")
+    def _fits_its_executor(self) -> Self:
+        raise_findings(self._misplaced_keys())
+        if self.open_loop:
+            raise_findings(self._wrong_stages())
+        return self
+
+    def _misplaced_keys(self) -> Iterator[Finding]:
+        required, optional = _REQUIRED[self.executor], _OPTIONAL[self.executor]
+        given = {type(self).model_fields[name].alias or name for name in self.model_fields_set}
+        for key in required:
+            if key not in given:
+                yield Finding(f"is missing: the executor {self.executor} needs it", (key,))
+        for key in sorted(given.difference(required, optional, _OF_EVERY_EXECUTOR)):
+            fix = f"remove it, or set executor to {' or '.join(_executors_with(key))}"
+            yield Finding(f"has no meaning for the executor {self.executor}", (key,), fix)
+
+    def _wrong_stages(self) -> Iterator[Finding]:
+        if not self.stages:
+            yield Finding("must hold at least one stage", ("stages",))
+            return
+        first = self.stages[0]
+        if first.rate_per_s is None and first.from_per_s is None:
+            yield Finding("the first stage ramps from nowhere", ("stages", 0), "add from: 0/s")
+            return
+        for index, stage in enumerate(self.stages):
+            if stage.name in {earlier.name for earlier in self.stages[:index]}:
+                yield Finding(f"{stage.name!r} is the name of an earlier stage", ("stages", index, "name"))
+        if not any(stage.measure for stage in self.stages):
+            yield Finding("no stage is measured", ("stages",), "remove measure: false from one")
+        yield from self._wrong_totals()
+
+    def _wrong_totals(self) -> Iterator[Finding]:
+        if sum(stage.duration_s for stage in self.stages) > MAX_DURATION_S:
+            yield Finding(f"the stages last longer than {format_duration(MAX_DURATION_S)}", ("stages",))
+        ramps = zip(self.stages, self.ramps, strict=True)
+        messages = sum((start + end) / 2 * stage.duration_s for stage, (start, end) in ramps)
+        if not 1 <= messages <= MAX_MESSAGES:
+            yield Finding(
+                f"the stages add up to {messages:,.10g} messages", ("stages",), f"1 to {MAX_MESSAGES:,} are possible"
+            )
+
+    @model_serializer(mode="wrap")
+    def _only_what_the_executor_reads(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        meant = {*_REQUIRED[self.executor], *_OPTIONAL[self.executor], *_OF_EVERY_EXECUTOR}
+        fields = type(self).model_fields
+        unread = {name for name, field in fields.items() if (field.alias or name) not in meant}
+        return {key: value for key, value in handler(self).items() if key in meant and key not in unread}
+
+
+def _executors_with(key: str) -> list[str]:
+    return [executor for executor in _REQUIRED if key in _REQUIRED[executor] or key in _OPTIONAL[executor]]
+
+
+class Attachment(Block):
+    """A file of given size in a message; its bytes are pseudo-random."""
+
+    name: FileName
+    size_bytes: Size = Field(alias="size")
+    type: ContentType
+
+
+class MessageKind(Block):
+    """One kind of message; its share of all messages is its weight over the sum of weights."""
+
+    weight: Number = Field(1.0, gt=0, le=1e9, allow_inf_nan=False)
+    subject: HeaderText = "loadkit message"
+    size: SizeDistribution | None = None
+    recipients: RecipientsDistribution = Constant(1)
+    attachments: tuple[Attachment, ...] = Field((), max_length=20)
+    corpus: Corpus | None = None
+
+    @model_validator(mode="after")
+    def _one_source_of_content(self) -> Self:
+        if self.corpus is not None:
+            clashing = sorted({"size", "subject", "attachments"} & self.model_fields_set)
+            raise_findings(Finding("is fixed by the corpus", (key,), "remove it") for key in clashing)
+        total_bytes = sum(attachment.size_bytes for attachment in self.attachments)
+        if total_bytes > MAX_SIZE_BYTES:
+            message = f"add up to {format_size(total_bytes)}, more than {format_size(MAX_SIZE_BYTES)}"
+            raise FindingsError(Finding(message, ("attachments",)))
+        return self
+
+
+class Addresses(Block):
+    """Numbered addresses: local part, number from 0, @, domain."""
+
+    local_part: LocalPart
+    domain: Domain
+    count: WholeNumber = Field(ge=1, le=100_000_000)
+
+
+class Senders(Addresses):
+    """The addresses that messages come from."""
+
+    local_part: LocalPart = "sender"
+    domain: Domain = "example.com"
+    count: WholeNumber = Field(10, ge=1, le=100_000_000)
+
+
+class Recipients(Addresses):
+    """The addresses that messages go to."""
+
+    local_part: LocalPart = "user"
+    domain: Domain = "example.com"
+    count: WholeNumber = Field(10_000, ge=1, le=100_000_000)
+    allow: tuple[Domain, ...] = ()
+
+    @model_validator(mode="after")
+    def _are_nobody_or_allowed(self) -> Self:
+        try:
+            check_recipient_domain(self.domain, self.allow)
+        except LoadkitError as error:
+            raise FindingsError(Finding(str(error), ("domain",), error.hint)) from error
+        return self
+
+
+class ThresholdSpec(Block):
+    """A threshold as written: a condition alone, or with what happens when it fails."""
+
+    check: str
+    abort_on_fail: Flag = False
+    delay_s: Duration = Field(0.0, alias="delay")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"check": value} if isinstance(value, str) else value
+
+    def threshold(self, metric_key: str) -> Threshold:
+        """The threshold that this sets on a metric.
+
+        Raises:
+            ThresholdError: If metric and condition do not make one.
+        """
+        return parse_threshold(metric_key, self.check, abort_on_fail=self.abort_on_fail, delay_s=self.delay_s)
+
+
+class Scenario(Block):
+    """What to send and when, where to, and what the outcome must be."""
+
+    name: Name = Field(alias="scenario")
+    description: str = Field("", max_length=10_000)
+    seed: WholeNumber = Field(1, ge=0, le=2**63 - 1)
+    target: Target = Target()
+    sessions: Sessions = Sessions()
+    load: Load
+    messages: dict[Name, MessageKind] = Field(min_length=1, max_length=100)
+    senders: Senders = Senders()
+    recipients: Recipients = Recipients()
+    thresholds: dict[str, tuple[ThresholdSpec, ...]] = {}
+
+    def threshold_list(self) -> tuple[Threshold, ...]:
+        """All thresholds in file order."""
+        return tuple(spec.threshold(metric) for metric, specs in self.thresholds.items() for spec in specs)
+
+    # A field's validator sees the fields before it that are valid, so a wrong block does not hide problems of others.
+
+    @field_validator("load")
+    @classmethod
+    def _has_enough_sessions(cls, load: Load, info: ValidationInfo) -> Load:
+        sessions = info.data.get("sessions")
+        if sessions is not None and load.sessions is not None and load.sessions > sessions.max:
+            fix = f"set sessions.max to {load.sessions} or more"
+            raise FindingsError(Finding(f"is above sessions.max, which is {sessions.max}", ("sessions",), fix))
+        return load
+
+    @field_validator("recipients")
+    @classmethod
+    def _are_enough(cls, recipients: Recipients, info: ValidationInfo) -> Recipients:
+        most = max((kind.recipients.most for kind in info.data.get("messages", {}).values()), default=0)
+        if most > recipients.count:
+            message = f"a message may go to {most:,} recipients, but there are {recipients.count:,}"
+            raise FindingsError(Finding(message, ("count",), f"at least {most:,}"))
+        return recipients
+
+    @field_validator("thresholds")
+    @classmethod
+    def _mean_something(
+        cls, thresholds: dict[str, tuple[ThresholdSpec, ...]], info: ValidationInfo
+    ) -> dict[str, tuple[ThresholdSpec, ...]]:
+        load: Load | None = info.data.get("load")
+        stages = load.stage_names if load is not None else None
+        findings: list[Finding] = []
+        for metric, specs in thresholds.items():
+            try:
+                _check_tags(metric, info.data.get("messages"), stages)
+            except ThresholdError as error:
+                findings.append(Finding(str(error), (metric,), error.fix))
+                continue
+            for index, spec in enumerate(specs):
+                try:
+                    spec.threshold(metric)
+                except ThresholdError as error:
+                    findings.append(Finding(str(error), (metric, index), error.fix))
+        raise_findings(findings)
+        return thresholds
+
+
+def _check_tags(metric_key: str, kinds: dict[str, MessageKind] | None, stages: dict[str, bool] | None) -> None:
+    tags = dict(parse_metric_key(metric_key)[1])
+    kind, stage = tags.get("kind"), tags.get("stage")
+    if kind is not None and kinds is not None and kind not in kinds:
+        raise ThresholdError(f"{kind!r} is not a kind under messages", fix=suggest(kind, kinds))
+    if stage is not None and stages is not None:
+        if stage not in stages:
+            raise ThresholdError(f"{stage!r} is not a stage under load", fix=suggest(stage, stages))
+        if not stages[stage]:
+            raise ThresholdError(f"stage {stage!r} is not measured", fix="name a measured stage")

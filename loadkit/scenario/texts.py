@@ -1,0 +1,85 @@
+"""Field types of a scenario: texts that end up in addresses, headers or system calls, each by its own rule."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, ValidationInfo
+
+from loadkit.errors import LoadkitError
+from loadkit.scenario.findings import Finding, FindingsError
+from loadkit.scenario.guardrails import is_domain, parse_host_port, parse_target_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_CORPUS_FILES = 1000
+
+
+def _matching(pattern: str, meaning: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r} is not {meaning}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _accepted_by(parse: Callable[[str], object]) -> AfterValidator:
+    """Keep the text if `parse` takes it; its error and hint become a finding."""
+
+    def check(text: str) -> str:
+        try:
+            parse(text)
+        except LoadkitError as error:
+            raise FindingsError(Finding(str(error), fix=error.hint)) from error
+        return text
+
+    return AfterValidator(check)
+
+
+def _check_domain(text: str) -> str:
+    if not is_domain(text):
+        raise ValueError(f"{text!r} is not a domain")
+    return text
+
+
+def _check_ip_address(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+    return text
+
+
+def _find_corpus(value: object, info: ValidationInfo) -> Path:
+    path = ((info.context or Path.cwd()) / str(value)).resolve()
+    if not path.exists():
+        raise ValueError(f"{value!r} does not exist beside the scenario")
+    files = sum(1 for _ in path.glob("*.eml")) if path.is_dir() else 1
+    if not files:
+        raise ValueError(f"{value!r} has no .eml file")
+    if files > MAX_CORPUS_FILES:
+        raise ValueError(f"{value!r} has {files:,} .eml files, more than {MAX_CORPUS_FILES:,}")
+    return path
+
+
+Name = Annotated[str, _matching(r"[a-z0-9_-]{1,40}", "a name: 1 to 40 of a-z 0-9 _ -")]
+LocalPart = Annotated[
+    str,
+    _matching(
+        r"(?!\.)(?!.*\.\.)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,50}", "the local part of an address (RFC 5321 dot-string)"
+    ),
+]
+HeaderText = Annotated[str, _matching(r"[^\x00-\x1f\x7f]{0,200}", "one line of at most 200 characters")]
+FileName = Annotated[str, _matching(r'[^\x00-\x1f\x7f"/\\]{1,100}', "a file name without path or quotes")]
+ContentType = Annotated[str, _matching(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}", "a content type such as text/csv")]
+EnvironmentName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,99}", "the name of an environment variable")]
+Domain = Annotated[str, AfterValidator(_check_domain)]
+IpAddress = Annotated[str, AfterValidator(_check_ip_address)]
+AllowedHost = Annotated[str, _accepted_by(parse_host_port)]
+TargetUrl = Annotated[str, _accepted_by(parse_target_url)]
+Corpus = Annotated[Path, BeforeValidator(_find_corpus), PlainSerializer(str)]

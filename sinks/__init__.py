@@ -1,0 +1,1 @@
+"""Far ends of a test: servers that take every message and know exactly what arrived."""

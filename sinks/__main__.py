@@ -1,0 +1,58 @@
+"""``python -m sinks``: a far end that takes every message and knows what arrived."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from loadkit.errors import LoadkitError
+from loadkit.units import UnitError, parse_size
+from sinks.options import DEFAULT_MAX_SIZE_BYTES, DEFAULT_PORT, SinkOptions, Tls
+from sinks.serve import main
+
+
+def _size_bytes(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    try:
+        return parse_size(text)
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def parse(arguments: list[str]) -> SinkOptions:
+    """Read the command line; a wrong one ends the process with code 2 and a message.
+
+    Args:
+        arguments: What stands after ``python -m sinks``.
+    """
+    parser = argparse.ArgumentParser(prog="sinks", description=__doc__)
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    add("--port", type=int, default=DEFAULT_PORT, help="port to listen on; 0 takes a free one (%(default)s)")
+    add("--tls", type=Tls, choices=list(Tls), default=Tls.NONE, help="how connections come under TLS (%(default)s)")
+    add("--certificate", type=Path, help="PEM file with key and certificate; by default TLS gets a self-signed one")
+    add("--auth", metavar="USER_ENV:PASSWORD_ENV", help="environment variables of the user who must log in")
+    add("--processes", type=int, default=1, help="processes that share the port (%(default)s)")
+    add(
+        "--max-size",
+        type=_size_bytes,
+        default=DEFAULT_MAX_SIZE_BYTES,
+        dest="max_size_bytes",
+        metavar="SIZE",
+        help="largest message that is taken, such as 30MiB",
+    )
+    add("--ledger", type=Path, help="file for the ledger, written at the start, on SIGUSR1 and at the end")
+    add("--reuse-port", action="store_true", help="let other processes listen on the same port")
+    add("--stop-on-eof", action="store_true", help="stop when standard input ends")
+    add("--json", action="store_true", help="tell events as JSON lines")
+    return SinkOptions(**vars(parser.parse_args(arguments)))
+
+
+if __name__ == "__main__":
+    try:
+        main(parse(sys.argv[1:]))
+    except LoadkitError as error:
+        sys.stderr.write(f"sinks: {error}" + (f" ({error.hint})\n" if error.hint else "\n"))
+        sys.exit(error.exit_code)

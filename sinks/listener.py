@@ -1,0 +1,75 @@
+"""Turns options into what a sink needs: a socket, a service, an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+from loadkit.errors import UsageError
+from sinks.aiosmtpd_sink import Service
+from sinks.certificate import server_context
+from sinks.options import Tls, read_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sinks.options import SinkOptions
+
+
+def bind(options: SinkOptions) -> socket.socket:
+    """Take the address and the port.
+
+    Returns:
+        A bound socket that doesn't listen yet.
+
+    Raises:
+        UsageError: If the address can't be taken.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if options.reuse_port:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        place = f"{options.host} port {options.port}"
+        raise UsageError(f"can't listen on {place}: {error.strerror}", hint="port 0 takes a free one") from error
+    return listener
+
+
+def service_for(options: SinkOptions) -> Service:
+    """What a sink with these options offers its clients.
+
+    Args:
+        options: The options; with TLS they name a certificate.
+
+    Raises:
+        UsageError: If the credentials or the certificate can't be read.
+    """
+    credentials = read_credentials(options.auth) if options.auth else None
+    context = None
+    if options.tls is not Tls.NONE:
+        assert options.certificate is not None
+        try:
+            context = server_context(options.certificate)
+        except OSError as error:
+            raise UsageError(f"{options.certificate} has no usable key and certificate: {error}") from error
+    return Service(options.max_size_bytes, options.tls, context, credentials)
+
+
+def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """The factory of uvloop's event loop, or of asyncio's own where uvloop is not installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional
+    except ImportError:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

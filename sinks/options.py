@@ -1,0 +1,128 @@
+"""What a sink is asked to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_PORT = 2525
+DEFAULT_MAX_SIZE_BYTES = 30 * 1024**2
+MAX_PROCESSES = 64
+
+_SOURCE = Path(__file__).parents[1]
+
+
+class Tls(StrEnum):
+    """How a connection comes under TLS."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The one user whom a sink lets in.
+
+    Args:
+        username: The user's name.
+        password: The password, or the bearer token of XOAUTH2.
+    """
+
+    username: bytes
+    password: bytes
+
+    def __repr__(self) -> str:
+        return "Credentials(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class SinkOptions:
+    """Options of ``python -m sinks``.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        tls: How connections come under TLS.
+        certificate: PEM file with key and certificate; without it TLS gets a self-signed one for this run.
+        auth: Environment variables with user name and password, as ``USER_ENV:PASSWORD_ENV``; clients must then log in.
+        processes: Processes that share the port, one core each.
+        max_size_bytes: Largest message that is taken.
+        ledger: File for the ledger, written at the start, on SIGUSR1 and at the end.
+        reuse_port: Whether other processes may listen on the same port.
+        stop_on_eof: Whether the end of standard input stops the sink, so that it can't outlive who started it.
+        json: Whether events on standard output are JSON lines rather than words.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    tls: Tls = Tls.NONE
+    certificate: Path | None = None
+    auth: str | None = None
+    processes: int = 1
+    max_size_bytes: int = DEFAULT_MAX_SIZE_BYTES
+    ledger: Path | None = None
+    reuse_port: bool = False
+    stop_on_eof: bool = False
+    json: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what can't work.
+
+        Raises:
+            UsageError: If a number is out of range.
+        """
+        for name, value, least, most in (
+            ("port", self.port, 0, 65535),
+            ("processes", self.processes, 1, MAX_PROCESSES),
+            ("max size in bytes", self.max_size_bytes, 1, 2**40),
+        ):
+            if not least <= value <= most:
+                raise UsageError(f"{name} is {value}", hint=f"choose one from {least} to {most}")
+
+
+def command_line(options: SinkOptions) -> list[str]:
+    """The command that runs a sink with these options in a process of its own, under `environment`."""
+    # -P: a folder named "sinks" where the user happens to be must not win.
+    command = [sys.executable, "-P", "-m", "sinks"]
+    for option in fields(options):
+        value = getattr(options, option.name)
+        if value != option.default:
+            command.append("--" + option.name.removesuffix("_bytes").replace("_", "-"))
+            command += [] if value is True else [str(value)]
+    return command
+
+
+def environment() -> dict[str, str]:
+    """This process's variables, with a search path on which a child finds the packages, installed or not."""
+    path = os.pathsep.join(filter(None, (str(_SOURCE), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def read_credentials(auth: str, variables: Mapping[str, str] = os.environ) -> Credentials:
+    """Read user name and password from the environment, so that they never stand on a command line.
+
+    Args:
+        auth: ``USER_ENV:PASSWORD_ENV``.
+        variables: The environment.
+
+    Raises:
+        UsageError: If the text has another form or a variable is not set.
+    """
+    names = auth.split(":")
+    if len(names) != 2 or not all(names):  # noqa: PLR2004 - a pair
+        raise UsageError(f"{auth!r} doesn't name two variables", hint="write USER_ENV:PASSWORD_ENV")
+    for name in names:
+        if not variables.get(name):
+            raise UsageError(f"the environment variable {name} is not set", hint=f"export {name}=...")
+    username, password = (variables[name].encode() for name in names)
+    return Credentials(username, password)

@@ -1,0 +1,81 @@
+"""The bundled sink as a child process: it takes mail, leaves its ledger, and never outlives its parent."""
+
+from __future__ import annotations
+
+import smtplib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from loadkit.cli._bundled_sink import SinkError, SinkSettings, bundled_sink
+
+ROOT = Path(__file__).parents[2]
+
+
+def send(host: str, port: int, *, starttls: bool = False) -> None:
+    with smtplib.SMTP(host, port, timeout=10) as client:
+        if starttls:
+            client.starttls()
+        client.sendmail("a@example.com", ["b@example.com"], b"X-Loadkit-Id: abcdefgh.1.7\r\n\r\nHello\r\n")
+
+
+def children() -> list[int]:
+    return [child.pid for child in psutil.Process().children(recursive=True)]
+
+
+@pytest.mark.parametrize(
+    "settings", [SinkSettings(), SinkSettings(tls="starttls"), SinkSettings(processes=2)], ids=["plain", "tls", "two"]
+)
+def test_what_it_took_is_in_its_ledger(settings: SinkSettings) -> None:
+    with bundled_sink(settings) as sink:
+        assert sink.host == "127.0.0.1"
+        send(sink.host, sink.port, starttls=settings.tls == "starttls")
+        ledger = sink.stop()
+    assert ledger["runs"]["abcdefgh"]["deliveries"] == 1
+    assert children() == []
+
+
+def test_it_is_gone_when_the_block_is_left_by_an_error() -> None:
+    with pytest.raises(RuntimeError, match="the run failed"), bundled_sink(SinkSettings()):
+        raise RuntimeError("the run failed")
+    assert children() == []
+
+
+def test_a_start_that_fails_says_why() -> None:
+    with pytest.raises(SinkError, match="did not start") as raised, bundled_sink(SinkSettings(auth="NOT_SET:NEITHER")):
+        pass
+    assert "NOT_SET" in raised.value.hint
+
+
+def test_a_folder_named_sinks_where_the_user_is_does_not_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sinks").mkdir()
+    (tmp_path / "sinks" / "__init__.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with bundled_sink(SinkSettings()) as sink:
+        send(sink.host, sink.port)
+
+
+def test_it_ends_when_its_parent_is_killed() -> None:
+    program = (
+        "import os, signal, psutil\n"
+        "from loadkit.cli._bundled_sink import SinkSettings, bundled_sink\n"
+        "with bundled_sink(SinkSettings()):\n"
+        "    print(psutil.Process().children()[0].pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    deadline = time.monotonic() + 10
+    while is_running(int(done.stdout)):
+        assert time.monotonic() < deadline, "the sink outlived its parent"
+        time.sleep(0.02)
+
+
+def is_running(process_id: int) -> bool:
+    try:
+        return bool(psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

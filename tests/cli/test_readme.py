@@ -1,0 +1,37 @@
+"""What the README shows is true: its scenario loads, its commands exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from loadkit.cli.app import app, main
+from loadkit.errors import ExitCode
+from loadkit.scenario.load import parse_scenario
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_its_scenario_is_valid() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert [parse_scenario(block).name for block in blocks] == ["morning"]
+
+
+def test_its_table_of_commands_is_complete() -> None:
+    assert set(re.findall(r"^\| `loadkit (\w+)", README, re.MULTILINE)) == {
+        verb.name for verb in app.registered_commands
+    }
+
+
+def test_its_table_of_exit_codes_is_complete() -> None:
+    rows = re.findall(r"^\| ([\d, ]+) \|", README, re.MULTILINE)
+    assert {int(code) for row in rows for code in row.split(",")} == {code.value for code in ExitCode}
+
+
+@pytest.mark.parametrize("options", sorted(set(re.findall(r"loadkit (\w+) [^|\n#`]*?(--[a-z-]+)", README))))
+def test_its_options_exist(options: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    verb, option = options
+    assert main([verb, "--help"]) == 0
+    assert option in capsys.readouterr().out

@@ -1,0 +1,46 @@
+"""Fixtures for every test: a running sink, scripted servers, a certificate."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+from support.scripted import Script, ScriptedServer
+from support.sink import RunningSink, running_sink
+
+from sinks.certificate import write_certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class StartScripted(Protocol):
+    """Starts a scripted server; it stops at the end of the test."""
+
+    def __call__(self, *scripts: Script, implicit_tls: Path | None = None) -> ScriptedServer: ...
+
+
+@pytest.fixture
+def sink() -> Iterator[RunningSink]:
+    """A plain sink of this test's own."""
+    with running_sink() as running:
+        yield running
+
+
+@pytest.fixture
+def scripted() -> Iterator[StartScripted]:
+    """``scripted(script, ...)`` starts a server that plays one script per connection, the last one for all further."""
+    with ExitStack() as servers:
+
+        def start(*scripts: Script, implicit_tls: Path | None = None) -> ScriptedServer:
+            return servers.enter_context(ScriptedServer(*scripts, implicit_tls=implicit_tls))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and self-signed certificate for localhost, 127.0.0.1 and ::1."""
+    return write_certificate(tmp_path_factory.mktemp("certificate"))
