@@ -18,7 +18,7 @@ BYTES_PER_UNIT = {
 SECONDS_PER_RATE_UNIT = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 # Digits are bounded so that a hostile input can't make float() or int() work for long.
-_NUMBER = r"(\d{1,15}(?:\.\d{1,9})?)"
+_NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,9})?)"
 _DURATION_PART = re.compile(_NUMBER + r"\s*(us|ms|s|min|m|h|d)")
 _DURATION = re.compile(rf"(?:{_NUMBER}\s*(?:us|ms|s|min|m|h|d)\s*)+")
 _SIZE = re.compile(_NUMBER + r"\s*(B|KiB|MiB|GiB|kB|KB|MB|GB)")

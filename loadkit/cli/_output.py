@@ -42,7 +42,7 @@ def print_summary(renderable: RenderableType) -> None:
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
     with console.capture() as capture:
         console.print(renderable)
-    print_data(capture.get().rstrip("\n"))
+    print_data("\n".join(line.rstrip() for line in capture.get().rstrip("\n").split("\n")))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

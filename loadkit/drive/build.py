@@ -68,8 +68,8 @@ def read_credentials(auth: Auth | None) -> Credentials | None:
 
 def timeouts_by_state(timeouts: Timeouts, idle_timeout_s: float) -> tuple[float, ...]:
     """Seconds that each state may last, indexed by `State`."""
-    by_phase = {phase: getattr(timeouts, f"{phase.value}_s") for phase in Phase if phase is not Phase.RSET}
-    by_phase[Phase.RSET] = timeouts.mail_s
+    by_phase: dict[Phase, float] = {Phase.RSET: timeouts.mail_s}
+    by_phase |= {phase: getattr(timeouts, f"{phase.value}_s") for phase in Phase if phase is not Phase.RSET}
     by_state = {state: by_phase[PHASE_OF_STATE[state]] for state in State} | {State.READY: idle_timeout_s}
     return tuple(by_state[state] for state in State)
 

@@ -10,7 +10,6 @@ from email.policy import SMTP
 from time import perf_counter
 from typing import Any
 
-import gevent
 from gevent import get_hub
 from gevent.hub import Waiter
 
@@ -172,7 +171,7 @@ class SmtpClient:
         compose, self._compose = self._compose, None
         return compose(session, now)
 
-    def follow(self, session: Session, now: float) -> None:  # noqa: ARG002
+    def follow(self, session: Session, now: float) -> None:
         """There is one message at a time."""
 
     def closed(self, session: Session, now: float) -> None:  # noqa: ARG002

@@ -14,6 +14,7 @@ from gevent.event import Event
 if TYPE_CHECKING:
     from loadkit.drive.events import EventFeed
     from loadkit.drive.journal import Journal
+    from loadkit.drive.observer import Observer
     from loadkit.drive.pacer import Pacer
     from loadkit.drive.sender import Sender
     from loadkit.measure.recorder import Recorder
@@ -52,11 +53,12 @@ class Control:
         journal: The sender's journal.
         recorder: Where records go.
         events: Tells Locust.
+        observer: Watches how late the pacer is.
         each_second: Called about once a second with the seconds since the start and the longest stall of the event
             loop in it; a true result ends the run.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts of a run, put together in one place
         self,
         course: Course,
         sender: Sender,
@@ -64,6 +66,7 @@ class Control:
         journal: Journal,
         recorder: Recorder,
         events: EventFeed,
+        observer: Observer,
         each_second: Callable[[float, float], bool],
     ) -> None:
         self._course = course
@@ -72,6 +75,7 @@ class Control:
         self._journal = journal
         self._recorder = recorder
         self._events = events
+        self._observer = observer
         self._each_second = each_second
         self._interrupts = 0
         self._next_second_s = _SECOND_S
@@ -151,6 +155,7 @@ class Control:
         batch = self._journal.take(self._sender.gauges())
         self._recorder.add(batch)
         self._events.feed(batch)
+        self._observer.see(batch)
 
     def _now_s(self) -> float:
         return perf_counter() - self._course.epoch_s

@@ -39,6 +39,8 @@ class TransactionFailed(Exception):  # noqa: N818 - Locust shows the name
 class RequestHook(EventHook):  # type: ignore[misc]
     """A request event that tells Locust's own statistics from the listeners that others have added."""
 
+    _handlers: list[Any]
+
     def fire_to_others(self, **event: Any) -> None:
         """Fire one event to every listener but Locust's own statistics, which take batches."""
         handlers, self._handlers = self._handlers, self._others()

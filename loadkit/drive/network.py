@@ -80,9 +80,9 @@ def connecting_socket(address: Address, local_address: str | None) -> socket.soc
         if local_address is not None:
             sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
             sock.bind((local_address, 0))
-        code = sock.connect_ex(address.sockaddr)
-        if code not in (0, errno.EINPROGRESS):
-            raise OSError(code, "connect")
+        sock.connect(address.sockaddr)
+    except BlockingIOError:
+        pass  # on its way
     except OSError:
         sock.close()
         raise

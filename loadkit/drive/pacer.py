@@ -1,4 +1,4 @@
-"""The pacer: releases every arrival at its intended time, and all that are due after a stall, each with its own time."""
+"""The pacer: releases every arrival at its intended time, and after a stall all that are due, each with its own."""
 
 from __future__ import annotations
 

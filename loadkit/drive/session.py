@@ -76,8 +76,8 @@ class Session:
         "__weakref__",
         "_addresses",
         "_local_address",
-        "_put",
         "_owner",
+        "_put",
         "_read_watcher",
         "_recv",
         "_socket",
@@ -246,10 +246,9 @@ class Session:
             if not self.established and dialogue.state in (State.READY, State.CLOSED):
                 self.established = True
                 self._owner.set_up(self, now)
-            if dialogue.finished:
-                for transaction in dialogue.finished:
-                    self._owner.finished(self, transaction, now)
-                dialogue.finished.clear()
+            for transaction in dialogue.finished:
+                self._owner.finished(self, transaction, now)
+            dialogue.finished.clear()
             if dialogue.state is State.READY:
                 self.deadline = now + self._timeouts_s[State.READY]
                 begun = self._owner.ready(self, now)

@@ -83,7 +83,7 @@ class ScenarioUser(User):  # type: ignore[misc]
 
     control: ClassVar[Control]
 
-    @task
+    @task  # type: ignore[untyped-decorator]
     def drive(self) -> None:
         """Take the sender through the run."""
         self.control.run()

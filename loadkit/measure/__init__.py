@@ -1,0 +1,1 @@
+"""What happened: mergeable values, written to a run folder and read from it."""

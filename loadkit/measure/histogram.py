@@ -40,6 +40,7 @@ def counts_index(values_us: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     Returns:
         Indexes from 0 to `COUNTS_LENGTH` - 1, of the same shape.
     """
+    bit_length: npt.NDArray[np.int64]
     _, bit_length = np.frexp(values_us | (2 * _HALF - 1))
     bucket = bit_length.astype(np.int64) - (_HALF_BITS + 1)
     return (bucket << _HALF_BITS) + (values_us >> bucket)
@@ -57,7 +58,7 @@ _HIGHEST = _LOWEST + _WIDTH - 1
 _MIDDLE = _LOWEST + (_WIDTH >> 1)
 
 
-def nearest_rank(quantile: float, total: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def nearest_rank(quantile: float, total: npt.NDArray[np.int64] | np.int64) -> npt.NDArray[np.int64]:
     """The rank from 1 of a quantile among sorted values: ceil(q n), and at least 1.
 
     Args:
@@ -65,7 +66,8 @@ def nearest_rank(quantile: float, total: npt.NDArray[np.int64]) -> npt.NDArray[n
         total: How many values there are, one number or an array of them.
     """
     # 0.07 * 100 is 7.000000000000001 in binary and must stay rank 7.
-    return np.maximum(np.ceil(quantile * total * (1 - 1e-12)), 1).astype(np.int64)
+    ranks: npt.NDArray[np.int64] = np.maximum(np.ceil(quantile * total * (1 - 1e-12)), 1).astype(np.int64)
+    return ranks
 
 
 def smallest_sample(quantile: float) -> int:

@@ -117,7 +117,7 @@ class IntervalHistograms(Mapping["Series", Histogram]):
         return self._start_s
 
     def write_one(self) -> None:
-        """Write one histogram of the closed interval: at a quarter of a millisecond each, all at once would stall the loop."""
+        """Write one histogram of the closed interval; at 0.25 ms each, all at once would stall the loop."""
         if self._unwritten and self._writer:
             self._writer.append_histogram(*self._unwritten.popleft())
 

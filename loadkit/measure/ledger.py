@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 ID_HEADER = b"X-Loadkit-Id"
-SENT_HEADER = b"X-Loadkit-Sent"
 
 MAX_SEQUENCE = 2**31
 MAX_SENDERS = 1024
@@ -31,7 +30,6 @@ _FREE_PAGES = 64
 _MARKS_PER_PAGE = 64
 
 _ID = re.compile(rb"([a-z0-9]{8,16})\.(\d{1,10})\.(\d{1,10})")
-_SENT = re.compile(rb"(\d{1,12}\.\d{6}) (\d{1,12}\.\d{6})")
 
 Range = tuple[int, int]
 
@@ -58,14 +56,6 @@ class LedgerId:
         return f"{self.run}.{self.sender}.{self.seq}"
 
 
-@dataclass(frozen=True, slots=True)
-class SentTimes:
-    """When a message was meant to be sent and when it was, in Unix seconds."""
-
-    intended_at: float
-    sent_at: float
-
-
 def parse_id_header(value: bytes) -> LedgerId | None:
     """Read the value of an ``X-Loadkit-Id`` header.
 
@@ -79,19 +69,6 @@ def parse_id_header(value: bytes) -> LedgerId | None:
     if match is None:
         return None
     return LedgerId(match[1].decode("ascii"), int(match[2]), int(match[3]))
-
-
-def parse_sent_header(value: bytes) -> SentTimes | None:
-    """Read the value of an ``X-Loadkit-Sent`` header.
-
-    Args:
-        value: Header value: intended and sent Unix time with six decimals each; blanks around it are ignored.
-
-    Returns:
-        The times, or None where the value is none.
-    """
-    match = _SENT.fullmatch(value.strip())
-    return SentTimes(float(match[1]), float(match[2])) if match else None
 
 
 class SequenceBitmap:

@@ -15,6 +15,7 @@ from loadkit.measure.ledger import SequenceBitmap
 from loadkit.measure.records import MAX_OUTCOMES, SETUP_PHASE_COLUMNS, Gauges, Setup, Tx
 from loadkit.measure.statistics import SETUP_METRICS, TRANSACTION_METRICS, OutcomeCount, RunStatistics, Series
 from loadkit.measure.timeline import CLASSES, FAILED, Counters, TimelineBuilder, TimelineRows
+from loadkit.smtp.dialogue import STOPPED
 from loadkit.smtp.outcome import OutcomeClass, Phase
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Recorder:
         writer: Where timeline rows and interval histograms go, or None to keep totals only.
 
     Attributes:
-        accepted: Sequence numbers whose final reply was 2xx.
+        accepted: Sequence numbers of messages that the target took responsibility for.
         unanswered: Sequence numbers whose content was sent and whose final reply never came.
     """
 
@@ -126,7 +127,7 @@ class Recorder:
         self._timeline.add_transactions(columns, cells, classes)
         self._outcomes.count(cells, outcomes)
         seqs = columns[Tx.SEQ].astype(np.int64)
-        self.accepted.mark_many(seqs[accepted])
+        self.accepted.mark_many(seqs[accepted & ~self._outcomes.stopped[outcomes]])
         self.unanswered.mark_many(seqs[self._outcomes.unanswered[outcomes]])
 
     def _add_setups(self, rows: Rows) -> None:
@@ -240,12 +241,14 @@ class _OutcomeCounts:
         self._setups = np.zeros(_OUTCOMES, dtype=np.int64)
         self.classes = np.zeros(_OUTCOMES, dtype=np.int64)
         self.unanswered = np.zeros(_OUTCOMES, dtype=np.bool_)
+        self.stopped = np.zeros(_OUTCOMES, dtype=np.bool_)
 
     def learn(self) -> None:
         """Look at the outcomes that are new in the table."""
         for number in range(self._known, len(self._table)):
             outcome = self._table[number]
             self.classes[number] = CLASSES.index(outcome.kind)
+            self.stopped[number] = outcome.reason == STOPPED
             self.unanswered[number] = outcome.phase is Phase.DOT and not outcome.code and not outcome.accepted
         self._known = len(self._table)
 

@@ -1,8 +1,8 @@
 """One row per second, stage and kind: from transactions to rows, and from rows to sums.
 
-Offered and shed count in the second of the intended time, started in that of the start, and everything else in the second
-of completion. A transaction is known only when it ends, so a row may come again later with what is still to be added to an
-old second: rows of the same second, stage and kind add up.
+Offered and shed count in the second of the intended time, started in that of the start, and everything else in the
+second of completion. A transaction is known only when it ends, so a row may come again later with what is still to be
+added to an old second: rows of the same second, stage and kind add up.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ class Counters:
         self.by_arrival = {counter: np.zeros(shape, dtype=np.int64) for counter in COUNTERS}
         """Per counter, shape (stages, kinds): transactions by the stage of their arrival."""
         self.within_stage = {counter: np.zeros(shape, dtype=np.int64) for counter in RATES}
-        """Per counter of `RATES`, shape (stages, kinds): what happened in the stage's whole seconds, whenever it arrived."""
+        """Per counter of `RATES`, shape (stages, kinds): what happened in the whole seconds of the stage."""
 
     def add(self, rows: TimelineRows, complete_s: float) -> None:
         """Add rows.

@@ -115,8 +115,8 @@ def read_document(text: str) -> Document:
 
 def _slip_of(error: YAMLError, text: str) -> Slip:
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
-        words = " ".join(part for part in (error.context, error.problem) if part)
-        return Slip(error.problem_mark.line + 1, f"is not YAML: {words}")
+        begun = f"{error.context} from line {error.context_mark.line + 1}: " if error.context_mark else ""
+        return Slip(error.problem_mark.line + 1, f"is not YAML: {begun}{error.problem}")
     if isinstance(error, ReaderError):
         return Slip(text.count("\n", 0, error.position) + 1, "has a character that YAML does not allow")
     return Slip(1, "is not YAML")

@@ -23,7 +23,7 @@ NORMAL_CONNECTIONS_PER_MIN = 500
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
-_PORT = re.compile(r":\d{1,5}")
+_PORT = re.compile(r":[0-9]{1,5}")
 _MAX_PORT = 65535
 
 

@@ -117,7 +117,7 @@ class Metric:
 
 
 def _parse_count(text: str) -> float:
-    if not re.fullmatch(r"\d{1,15}", text):
+    if not re.fullmatch(r"[0-9]{1,15}", text):
         raise UnitError(f"{text!r} is not a count: write a whole number without a unit")
     return float(text)
 
@@ -144,7 +144,7 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "!=": operator.ne,
 }
 _KEY = re.compile(r"([^{}]*)(?:\{([^{}]*)\})?")
-_CONDITION = re.compile(r"([a-z_]+)\s*(?:\(\s*(\d{1,2}(?:\.\d{1,6})?)\s*\))?\s*(<=|>=|==|!=|<|>)\s*(\S.*)")
+_CONDITION = re.compile(r"([a-z_]+)\s*(?:\(\s*([0-9]{1,2}(?:\.[0-9]{1,6})?)\s*\))?\s*(<=|>=|==|!=|<|>)\s*(\S.*)")
 _PHASES = tuple(phase.value for phase in (*SETUP_PHASES, *TRANSACTION_PHASES))
 _SETUP_PHASES = frozenset(phase.value for phase in SETUP_PHASES)
 

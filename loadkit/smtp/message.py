@@ -151,7 +151,7 @@ class Template:
         """
         room = size_bytes - len(ids)
         if room == self._last[0]:
-            return ids + self._last[1]
+            return b"%b%b" % (ids, self._last[1])
         padding = b"%b\r\n" % self._padding(room) if self.padded else b""
         rest = b"".join((self.stuffed_head, padding, self.tail, b".\r\n"))
         # Kinds of one size meet the same room again and again; it changes when the number gains a digit.

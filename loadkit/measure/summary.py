@@ -1,0 +1,301 @@
+"""The summary of a run: what it came to, as plain values that are written, read and shown."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loadkit.measure.histogram import Histogram
+from loadkit.measure.ledger import Reconciliation
+from loadkit.measure.records import RunPlan
+from loadkit.measure.statistics import PHASE_METRICS, Metric, OutcomeCount, RunStatistics, quantile_or_none
+from loadkit.measure.validity import GeneratorSample, Load, Validity, Verdict, cpu_p95, judge, verdict_of
+from loadkit.scenario.thresholds import Threshold, evaluate
+
+SCHEMA_VERSION = 1
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+COUNTED = ("offered", "started", "completed", "accepted", "shed")
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdLine:
+    """A threshold and what was seen.
+
+    Args:
+        metric: The metric with its tags.
+        check: The condition as written.
+        observed: The statistic in the limit's unit; None where there is too little data.
+        passed: Whether it held; None where nothing could be observed.
+    """
+
+    metric: str
+    check: str
+    observed: float | None
+    passed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One of the rates over the measured stages.
+
+    Args:
+        count: Messages, by the stage of their arrival.
+        per_s: Rate over whole seconds; None where there is none.
+    """
+
+    count: int
+    per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """A latency's distribution in seconds.
+
+    Args:
+        n: How many values.
+        mean_s: Mean; None without values, as `max_s`.
+        max_s: Maximum.
+        quantiles_s: By name; None where the sample is too small to bound the quantile.
+    """
+
+    n: int
+    mean_s: float | None
+    max_s: float | None
+    quantiles_s: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One message kind, or one stage.
+
+    Args:
+        completed: Messages that ended.
+        accepted: Those of them that were accepted.
+        response_time: From the intended time to the end.
+        service_time: From the first byte sent to the end.
+    """
+
+    completed: int
+    accepted: int
+    response_time: Latency
+    service_time: Latency
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeLine:
+    """How many ended in one way.
+
+    Args:
+        kind: Class of the outcome.
+        phase: Phase it ended in.
+        code: Reply code, or 0.
+        enhanced: Enhanced status code, or empty.
+        reason: Short reason, or empty.
+        count: How many.
+    """
+
+    kind: str
+    phase: str
+    code: int
+    enhanced: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """The load generator in the measured stages; None without a sample.
+
+    Args:
+        cpu_p95_ratio: 95th percentile of its share of a core, by seconds.
+        lag_p99_s: 99th percentile of the pacer's lateness.
+        stall_max_s: Longest stall of its event loop.
+        rss_max_bytes: Largest resident memory.
+    """
+
+    cpu_p95_ratio: float | None
+    lag_p99_s: float | None
+    stall_max_s: float | None
+    rss_max_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run came to; all but set-ups and ledger over its measured stages.
+
+    Args:
+        schema_version: Version of this form.
+        verdict: The verdict.
+        duration_s: From the start to the last transaction's end.
+        thresholds: Thresholds, as in the scenario.
+        validity: Whether the generator did what it was told.
+        open_loop: Whether arrivals followed a schedule.
+        flows: Offered, started, completed, accepted and shed.
+        response_time: Intended time to end; failed transactions with the time until they failed.
+        service_time: First byte sent to end.
+        wait: Release to first byte sent.
+        phases: By phase, those that occurred.
+        kinds: By message kind.
+        stages: By measured stage.
+        outcomes: Ends of transactions, the most frequent first.
+        setups: Ends of session set-ups, over the whole run.
+        ledger: Accepted against delivered over the whole run, or None where the far end is not ours.
+        generator: The load generator's health.
+    """
+
+    schema_version: int
+    verdict: Verdict
+    duration_s: float
+    thresholds: tuple[ThresholdLine, ...]
+    validity: Validity
+    open_loop: bool
+    flows: dict[str, Flow]
+    response_time: Latency
+    service_time: Latency
+    wait: Latency
+    phases: dict[str, Latency]
+    kinds: dict[str, Part]
+    stages: dict[str, Part]
+    outcomes: tuple[OutcomeLine, ...]
+    setups: tuple[OutcomeLine, ...]
+    ledger: Reconciliation | None
+    generator: Generator
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Summary:
+        """Read what `to_dict` made.
+
+        Raises:
+            ValueError: If it is of another form.
+        """
+        from pydantic import TypeAdapter  # noqa: PLC0415 - only readers of stored summaries pay for it
+
+        return TypeAdapter(cls).validate_python(data)
+
+
+def summarize(
+    statistics: RunStatistics,
+    outcomes: Sequence[OutcomeCount],
+    samples: Sequence[GeneratorSample],
+    thresholds: Sequence[Threshold],
+    *,
+    duration_s: float,
+    interrupted: bool,
+    ledger: Reconciliation | None,
+) -> Summary:
+    """Sum a run up.
+
+    Args:
+        statistics: Its histograms and counters.
+        outcomes: How transactions and set-ups ended.
+        samples: The load generator, second by second.
+        thresholds: What was demanded.
+        duration_s: From the start to the last transaction's end.
+        interrupted: Whether it was stopped before its end.
+        ledger: Accepted against delivered, if known.
+    """
+    plan = statistics.plan
+    lines = tuple(_line(threshold, statistics) for threshold in thresholds)
+    measured = [sample for sample in samples if _in_measured_stage(plan, sample.at_s, duration_s)]
+    lag_p99_s = quantile_or_none(statistics.histogram(Metric.SCHEDULE_LAG), 0.99)
+    load = Load(
+        plan.open_loop, statistics.count("offered"), statistics.count("shed"), lag_p99_s, _objective_s(thresholds)
+    )
+    validity = judge(load, measured)
+    met = all(line.passed for line in lines) and _all_arrived(ledger)
+    return Summary(
+        schema_version=SCHEMA_VERSION,
+        verdict=verdict_of(interrupted=interrupted, valid=validity.valid, met=met),
+        duration_s=duration_s,
+        thresholds=lines,
+        validity=validity,
+        open_loop=plan.open_loop,
+        flows={name: _flow(statistics, name) for name in COUNTED},
+        response_time=latency_of(statistics.histogram(Metric.RESPONSE_TIME)),
+        service_time=latency_of(statistics.histogram(Metric.SERVICE_TIME)),
+        wait=latency_of(statistics.histogram(Metric.WAIT)),
+        phases=_phases(statistics),
+        kinds={kind: _part(statistics, kind=kind) for kind in plan.kinds},
+        stages={stage.name: _part(statistics, stage=stage.name) for stage in plan.stages if stage.measured},
+        outcomes=_outcome_lines(one for one in outcomes if one.stage and _is_measured(plan, one.stage)),
+        setups=_outcome_lines(one for one in outcomes if not one.stage),
+        ledger=ledger,
+        generator=Generator(
+            cpu_p95_ratio=cpu_p95(measured),
+            lag_p99_s=lag_p99_s,
+            stall_max_s=max((sample.loop_stall_max_s for sample in measured), default=None),
+            rss_max_bytes=max((sample.rss_bytes for sample in samples), default=None),
+        ),
+    )
+
+
+def latency_of(histogram: Histogram) -> Latency:
+    """A histogram's figures."""
+    return Latency(
+        n=histogram.total,
+        mean_s=_known(histogram.mean_s),
+        max_s=_known(histogram.max_s),
+        quantiles_s={name: quantile_or_none(histogram, quantile) for name, quantile in QUANTILES.items()},
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _line(threshold: Threshold, statistics: RunStatistics) -> ThresholdLine:
+    result = evaluate(threshold, statistics)
+    return ThresholdLine(threshold.metric_key, threshold.text, result.observed, result.passed)
+
+
+def _in_measured_stage(plan: RunPlan, at_s: float, end_s: float) -> bool:
+    # A sample speaks for the second before it, which must lie within the stage.
+    return any(stage.measured and stage.start_s + 1 <= at_s <= min(stage.end_s, end_s) + 0.1 for stage in plan.stages)
+
+
+def _is_measured(plan: RunPlan, name: str) -> bool:
+    return any(stage.measured for stage in plan.stages if stage.name == name)
+
+
+def _objective_s(thresholds: Iterable[Threshold]) -> float | None:
+    limits = (threshold.limit for threshold in thresholds if threshold.metric == "transaction_duration")
+    return min(limits, default=None)
+
+
+def _all_arrived(ledger: Reconciliation | None) -> bool:
+    return ledger is None or not (ledger.lost or ledger.duplicated or ledger.unexpected)
+
+
+def _flow(statistics: RunStatistics, name: str) -> Flow:
+    return Flow(statistics.count(name), None if name == "shed" else statistics.rate_per_s(name))
+
+
+def _phases(statistics: RunStatistics) -> dict[str, Latency]:
+    latencies = {phase.value: latency_of(statistics.histogram(metric)) for phase, metric in PHASE_METRICS.items()}
+    return {phase: latency for phase, latency in latencies.items() if latency.n}
+
+
+def _part(statistics: RunStatistics, *, stage: str | None = None, kind: str | None = None) -> Part:
+    return Part(
+        completed=statistics.count("completed", stage=stage, kind=kind),
+        accepted=statistics.count("accepted", stage=stage, kind=kind),
+        response_time=latency_of(statistics.histogram(Metric.RESPONSE_TIME, stage=stage, kind=kind)),
+        service_time=latency_of(statistics.histogram(Metric.SERVICE_TIME, stage=stage, kind=kind)),
+    )
+
+
+def _outcome_lines(counts: Iterable[OutcomeCount]) -> tuple[OutcomeLine, ...]:
+    sums: dict[tuple[str, str, int, str, str], int] = {}
+    for one in counts:
+        outcome = one.outcome
+        key = (outcome.kind.value, outcome.phase.value, outcome.code, outcome.enhanced, outcome.reason)
+        sums[key] = sums.get(key, 0) + one.count
+    ordered = sorted(sums.items(), key=lambda item: -item[1])
+    return tuple(OutcomeLine(*key, count) for key, count in ordered)

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadkit.scenario.arrivals import Schedule, StageSpan, Times, stage_spans
+from loadkit.scenario.load import parse_scenario
+from loadkit.scenario.schema import Load
+
+
+def load_of(**block: Any) -> Load:
+    scenario = {"scenario": "x", "load": block, "messages": {"note": {}}}
+    return parse_scenario(yaml.safe_dump(scenario)).load
+
+
+def hold(rate: str, duration: str, **more: Any) -> dict[str, Any]:
+    return {"name": f"hold-{rate.partition('/')[0].replace('.', '-')}", "rate": rate, "duration": duration, **more}
+
+
+def all_times(schedule: Schedule, max_block: int = 4096) -> Times:
+    return np.concatenate([np.empty(0), *schedule.blocks(max_block)])
+
+
+def area_until(load: Load, time_s: float) -> float:
+    """The integral of the rate from 0, by plain arithmetic on each stage."""
+    area, start_s = 0.0, 0.0
+    for stage, (first, last) in zip(load.stages, load.ramps, strict=True):
+        inside_s = min(max(time_s - start_s, 0.0), stage.duration_s)
+        rate_here = first + (last - first) * inside_s / stage.duration_s
+        area += (first + rate_here) / 2 * inside_s
+        start_s += stage.duration_s
+    return area
+
+
+rates = st.floats(min_value=0, max_value=300).map(lambda rate: f"{rate:.3f}/s")
+durations = st.floats(min_value=0.05, max_value=4).map(lambda seconds: f"{seconds:.3f}s")
+stages = st.one_of(
+    st.fixed_dictionaries({"rate": rates, "duration": durations}),
+    st.fixed_dictionaries({"from": rates, "to": rates, "duration": durations}),
+    st.fixed_dictionaries({"to": rates, "duration": durations}),
+)
+
+
+@st.composite
+def curves(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Random rate curves that begin with a hold of a few arrivals."""
+    drawn = [{"rate": "10/s", "duration": "1s"}, *draw(st.lists(stages, max_size=5))]
+    return [{"name": f"s{index}", **stage} for index, stage in enumerate(drawn)]
+
+
+def test_a_hold_at_10_per_second_for_1_s_gives_10_even_arrivals() -> None:
+    schedule = Schedule(load_of(arrivals="even", stages=[hold("10/s", "1s")]), seed=1)
+
+    assert all_times(schedule).tolist() == pytest.approx([0.05 + index / 10 for index in range(10)])
+    assert schedule.expected_arrivals == 10
+    assert schedule.duration_s == 1
+    assert schedule.peak_per_s == 10
+
+
+def test_even_arrivals_on_a_ramp_from_zero_follow_the_square_root() -> None:
+    # r(t) = 2 t, so L(t) = t^2, and the arrival with L = k + 1/2 comes at its root.
+    stage = {"name": "rise", "from": "0/s", "to": "20/s", "duration": "10s"}
+
+    times = all_times(Schedule(load_of(arrivals="even", stages=[stage]), seed=1))
+
+    assert times.tolist() == pytest.approx([math.sqrt(index + 0.5) for index in range(100)])
+
+
+def test_even_arrivals_on_a_ramp_to_zero_are_its_mirror_image() -> None:
+    rise = {"name": "rise", "from": "0/s", "to": "20/s", "duration": "10s"}
+    fall = {"name": "fall", "from": "20/s", "to": "0/s", "duration": "10s"}
+
+    rising = all_times(Schedule(load_of(arrivals="even", stages=[rise]), seed=1))
+    falling = all_times(Schedule(load_of(arrivals="even", stages=[fall]), seed=1))
+
+    assert falling.tolist() == pytest.approx((10 - rising[::-1]).tolist(), abs=1e-6)
+
+
+def test_a_lone_to_ramps_from_the_end_of_the_stage_before() -> None:
+    load = load_of(stages=[hold("50/s", "1s"), {"name": "rise", "to": "150/s", "duration": "2s"}])
+
+    assert load.ramps == ((50, 50), (50, 150))
+    assert Schedule(load, seed=1).expected_arrivals == 50 + 200
+
+
+def test_nothing_arrives_in_a_pause() -> None:
+    load = load_of(arrivals="even", stages=[hold("10/s", "1s"), hold("0/s", "5s"), hold("20/s", "1s")])
+    schedule = Schedule(load, seed=1)
+    times = all_times(schedule)
+
+    assert np.count_nonzero(times < 1) == 10
+    assert np.count_nonzero((times >= 1) & (times < 6)) == 0
+    assert np.count_nonzero(times >= 6) == 20
+    assert np.bincount(schedule.stage_of(times), minlength=3).tolist() == [10, 0, 20]
+
+
+@given(curve=curves())
+@settings(max_examples=40, deadline=None)
+def test_even_arrivals_track_the_integral_of_the_rate(curve: list[dict[str, Any]]) -> None:
+    load = load_of(arrivals="even", stages=curve)
+    times = all_times(Schedule(load, seed=1))
+
+    assert abs(len(times) - area_until(load, math.inf)) <= 0.5 + 1e-5
+    for index in range(0, len(times), 17):
+        assert area_until(load, times[index]) == pytest.approx(index + 0.5, abs=1e-4)
+
+
+@given(curve=curves(), arrivals=st.sampled_from(["even", "poisson"]), seed=st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+def test_times_ascend_within_the_run_and_fall_into_their_stage(
+    curve: list[dict[str, Any]], arrivals: str, seed: int
+) -> None:
+    schedule = Schedule(load_of(arrivals=arrivals, stages=curve), seed)
+    times = all_times(schedule)
+    spans = schedule.stages
+
+    assert np.all(np.diff(times) >= 0)
+    assert times.size == 0 or (times[0] >= 0 and times[-1] <= schedule.duration_s)
+    for time_s, stage in zip(times.tolist(), schedule.stage_of(times).tolist(), strict=True):
+        assert spans[stage].start_s <= time_s
+        assert time_s < spans[stage].end_s or stage == len(spans) - 1
+
+
+@given(arrivals=st.sampled_from(["even", "poisson"]), first=st.integers(1, 300), second=st.integers(1, 300))
+@settings(max_examples=20, deadline=None)
+def test_the_size_of_blocks_changes_nothing(arrivals: str, first: int, second: int) -> None:
+    load = load_of(arrivals=arrivals, stages=[hold("90/s", "3s"), {"name": "fall", "to": "0/s", "duration": "3s"}])
+
+    one = all_times(Schedule(load, seed=5), first)
+    other = all_times(Schedule(load, seed=5), second)
+
+    assert np.array_equal(one, other)
+    assert all(block.size <= first for block in Schedule(load, seed=5).blocks(first))
+
+
+def test_the_seed_decides_poisson_arrivals() -> None:
+    load = load_of(stages=[hold("100/s", "5s")])
+
+    first, again, other = (all_times(Schedule(load, seed)) for seed in (1, 1, 2))
+
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first[:50], other[:50])
+
+
+def test_poisson_counts_have_mean_and_variance_of_the_integral() -> None:
+    # 2,000 windows with 50 expected arrivals each, at rates that differ: mean and variance of a Poisson count are equal.
+    # Standard error of the mean 50^0.5 / 2000^0.5 = 0.16, of the dispersion (2 / 1999)^0.5 = 0.032: four of each.
+    load = load_of(stages=[hold("1000/s", "50s"), hold("100/s", "500s")])
+    times = all_times(Schedule(load, seed=3))
+    fast, _ = np.histogram(times, bins=1000, range=(0, 50))
+    slow, _ = np.histogram(times, bins=1000, range=(50, 550))
+    counts = np.concatenate((fast, slow))
+
+    assert counts.mean() == pytest.approx(50, abs=0.64)
+    assert counts.var(ddof=1) / counts.mean() == pytest.approx(1, abs=0.13)
+
+
+def test_poisson_gaps_at_a_steady_rate_are_exponential() -> None:
+    # Kolmogorov-Smirnov distance to 1 - exp(-200 t): below 1.95 / sqrt(n) with probability 0.999.
+    times = all_times(Schedule(load_of(stages=[hold("200/s", "100s")]), seed=4))
+    gaps = np.sort(np.diff(times))
+    expected = 1 - np.exp(-200 * gaps)
+    steps = np.arange(1, gaps.size + 1) / gaps.size
+
+    assert np.abs(steps - expected).max() < 1.95 / math.sqrt(gaps.size)
+
+
+def test_poisson_arrivals_on_a_ramp_become_uniform_through_the_integral() -> None:
+    # Time change: L(t_k) of the arrivals is a unit-rate Poisson process, so its positions are uniform.
+    load = load_of(stages=[{"name": "rise", "from": "0/s", "to": "400/s", "duration": "50s"}])
+    times = all_times(Schedule(load, seed=6))
+    positions = (times / 50) ** 2
+    steps = np.arange(1, positions.size + 1) / positions.size
+
+    assert positions.size == pytest.approx(10_000, abs=4 * 100)
+    assert np.abs(steps - positions).max() < 1.95 / math.sqrt(positions.size)
+
+
+def test_stretch_shortens_the_run_at_the_same_rates() -> None:
+    load = load_of(arrivals="even", stages=[hold("10/s", "60s", measure=False), hold("40/s", "60s")])
+
+    schedule = Schedule(load, seed=1, stretch=0.1)
+
+    assert schedule.stages == (StageSpan("hold-10", 0, 6, measured=False), StageSpan("hold-40", 6, 12, measured=True))
+    assert schedule.duration_s == 12
+    assert schedule.peak_per_s == 40
+    assert len(all_times(schedule)) == 60 + 240
+
+
+def test_closed_loops_have_a_main_stage_and_perhaps_a_warm_up() -> None:
+    both = load_of(executor="sessions", sessions=5, duration="30s", warm_up="5s")
+    main = load_of(executor="sessions", sessions=5, duration="30s")
+    counted = load_of(executor="shared_messages", sessions=5, messages=100)
+
+    assert stage_spans(both) == (StageSpan("warm-up", 0, 5, measured=False), StageSpan("main", 5, 35, measured=True))
+    assert stage_spans(main) == (StageSpan("main", 0, 30, measured=True),)
+    assert stage_spans(counted) == (StageSpan("main", 0, math.inf, measured=True),)
+
+
+def test_a_huge_schedule_costs_no_memory() -> None:
+    schedule = Schedule(load_of(stages=[hold("20000/s", "1d")]), seed=1)
+
+    blocks = list(itertools.islice(schedule.blocks(1000), 3))
+
+    assert schedule.expected_arrivals == 20_000 * 86_400
+    assert [block.size for block in blocks] == [1000, 1000, 1000]
+    assert blocks[-1][-1] == pytest.approx(3000 / 20_000, rel=0.1)

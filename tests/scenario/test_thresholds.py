@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadkit.scenario.thresholds import (
+    METRICS,
+    Threshold,
+    ThresholdError,
+    ThresholdResult,
+    evaluate,
+    parse_metric_key,
+    parse_threshold,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Known:
+    """Statistics that know one number and remember what they were asked."""
+
+    def __init__(self, observed: float | None) -> None:
+        self.observed = observed
+        self.asked: list[tuple[str, dict[str, str], str, float | None]] = []
+
+    def value(self, metric: str, tags: Mapping[str, str], statistic: str, quantile: float | None) -> float | None:
+        self.asked.append((metric, dict(tags), statistic, quantile))
+        return self.observed
+
+
+@pytest.mark.parametrize(
+    ("metric", "text", "statistic", "quantile", "operator", "limit"),
+    [
+        ("transaction_duration", "p(95) < 2s", "p", 0.95, "<", 2.0),
+        ("transaction_duration", "p(99.95)<=250ms", "p", 0.9995, "<=", 0.25),
+        ("transaction_duration", "p( 99.99 ) < 1m30s", "p", 0.9999, "<", 90.0),
+        ("service_duration", "med < 1s", "p", 0.5, "<", 1.0),
+        ("service_duration", "avg < 1s", "avg", None, "<", 1.0),
+        ("schedule_lag", "max < 10ms", "max", None, "<", 0.01),
+        ("schedule_lag", "min >= 0s", "min", None, ">=", 0.0),
+        ("transaction_failed", "rate < 0.1%", "rate", None, "<", 0.001),
+        ("transaction_failed", "count != 3", "count", None, "!=", 3.0),
+        ("arrivals_dropped", "count == 0", "count", None, "==", 0.0),
+        ("transactions", "rate > 100/s", "rate", None, ">", 100.0),
+        ("transactions", "rate > 6000/min", "rate", None, ">", 100.0),
+        ("transactions", "count >= 1000", "count", None, ">=", 1000.0),
+    ],
+)
+def test_conditions(
+    metric: str, text: str, statistic: str, quantile: float | None, operator: str, limit: float
+) -> None:
+    threshold = parse_threshold(metric, text)
+
+    assert (threshold.metric, threshold.statistic, threshold.operator) == (metric, statistic, operator)
+    assert threshold.quantile == quantile
+    assert threshold.limit == pytest.approx(limit)
+
+
+def test_a_threshold_is_shown_as_written() -> None:
+    threshold = parse_threshold("phase_duration{phase:rcpt, kind:a}", " p(95) < 100ms ", abort_on_fail=True, delay_s=5)
+
+    assert threshold.tags == (("kind", "a"), ("phase", "rcpt"))
+    assert str(threshold) == "phase_duration{kind:a,phase:rcpt}: p(95) < 100ms"
+    assert (threshold.abort_on_fail, threshold.delay_s) == (True, 5)
+    assert parse_metric_key(threshold.metric_key) == (threshold.metric, threshold.tags)
+    assert str(parse_threshold("transactions", "count > 5")) == "transactions: count > 5"
+
+
+@pytest.mark.parametrize(
+    ("observed", "text", "passed"),
+    [
+        (1.9, "p(95) < 2s", True),
+        (2.0, "p(95) < 2s", False),
+        (2.0, "p(95) <= 2s", True),
+        (2.1, "p(95) <= 2s", False),
+        (2.0, "p(95) > 2s", False),
+        (2.0, "p(95) >= 2s", True),
+        (2.0, "p(95) == 2s", True),
+        (2.0, "p(95) != 2s", False),
+        (None, "p(95) < 2s", None),
+    ],
+)
+def test_evaluation(observed: float | None, text: str, passed: bool | None) -> None:
+    threshold = parse_threshold("transaction_duration{stage:peak,kind:a}", text)
+    known = Known(observed)
+
+    assert evaluate(threshold, known) == ThresholdResult(threshold, observed, passed)
+    assert known.asked == [("transaction_duration", {"kind": "a", "stage": "peak"}, "p", 0.95)]
+
+
+def test_zero_failures_are_an_observation() -> None:
+    assert evaluate(parse_threshold("transaction_failed", "rate < 0.1%"), Known(0.0)).passed is True
+
+
+@pytest.mark.parametrize(
+    ("key", "text"), [("nonsense", "avg < 1s"), ("transactions", "avg < 1s"), ("", ""), ("{}", "")]
+)
+def test_what_is_no_threshold(key: str, text: str) -> None:
+    with pytest.raises(ThresholdError):
+        parse_threshold(key, text)
+
+
+def test_every_metric_offers_something() -> None:
+    phases = {"phase_duration": "{phase:dot}"}
+    limits = {"rate": "1%", "count": "1"}
+
+    for name, metric in METRICS.items():
+        for statistic in metric.statistics:
+            limit = "1/s" if (name, statistic) == ("transactions", "rate") else limits.get(statistic, "1s")
+            condition = f"{'p(95)' if statistic == 'p' else statistic} < {limit}"
+            assert isinstance(parse_threshold(name + phases.get(name, ""), condition), Threshold)
