@@ -66,10 +66,10 @@ def _timing(scenario: Scenario) -> Iterator[str]:
     if load.open_loop:
         schedule = Schedule(load, scenario.seed)
         duration_s, count = schedule.duration_s, schedule.expected_arrivals
+        yield f"Arrivals follow a schedule ({load.arrivals}), whatever the target does."
         yield (
-            f"Arrivals on a schedule ({load.arrivals}), whatever the target does: about {count:,.0f} messages in "
-            f"{format_duration(duration_s)}, {format_rate(count / duration_s)} on average, "
-            f"{format_rate(schedule.peak_per_s)} at the peak."
+            f"About {count:,.0f} messages in {format_duration(duration_s)}: {format_rate(count / duration_s)} on "
+            f"average, {format_rate(schedule.peak_per_s)} at the peak."
         )
         for span, (start, end) in zip(schedule.stages, load.ramps, strict=True):
             rate = format_rate(start) if start == end else f"{format_rate(start)} to {format_rate(end)}"

@@ -150,7 +150,7 @@ def test_the_seed_decides_poisson_arrivals() -> None:
 
 
 def test_poisson_counts_have_mean_and_variance_of_the_integral() -> None:
-    # 2,000 windows with 50 expected arrivals each, at rates that differ: mean and variance of a Poisson count are equal.
+    # 2,000 windows with 50 expected arrivals each, at two rates: a Poisson count's mean and variance are equal.
     # Standard error of the mean 50^0.5 / 2000^0.5 = 0.16, of the dispersion (2 / 1999)^0.5 = 0.032: four of each.
     load = load_of(stages=[hold("1000/s", "50s"), hold("100/s", "500s")])
     times = all_times(Schedule(load, seed=3))

@@ -48,7 +48,7 @@ def test_a_target_knows_its_protocol() -> None:
         ("", "does not start with"),
         ("mail.example.net", "does not start with"),
         ("imap://mail.example.net", "does not start with"),
-        ("smtp:mail.example.net", "no valid host"),
+        ("smtp:mail.example.net", "more than scheme, host and port"),
         ("smtp://", "no valid host"),
         ("smtp://a b", "no valid host"),
         ("smtp://-a.example", "no valid host"),

@@ -31,30 +31,29 @@ class Known:
 
 
 @pytest.mark.parametrize(
-    ("metric", "text", "statistic", "quantile", "operator", "limit"),
+    ("metric", "text", "expected"),
     [
-        ("transaction_duration", "p(95) < 2s", "p", 0.95, "<", 2.0),
-        ("transaction_duration", "p(99.95)<=250ms", "p", 0.9995, "<=", 0.25),
-        ("transaction_duration", "p( 99.99 ) < 1m30s", "p", 0.9999, "<", 90.0),
-        ("service_duration", "med < 1s", "p", 0.5, "<", 1.0),
-        ("service_duration", "avg < 1s", "avg", None, "<", 1.0),
-        ("schedule_lag", "max < 10ms", "max", None, "<", 0.01),
-        ("schedule_lag", "min >= 0s", "min", None, ">=", 0.0),
-        ("transaction_failed", "rate < 0.1%", "rate", None, "<", 0.001),
-        ("transaction_failed", "count != 3", "count", None, "!=", 3.0),
-        ("arrivals_dropped", "count == 0", "count", None, "==", 0.0),
-        ("transactions", "rate > 100/s", "rate", None, ">", 100.0),
-        ("transactions", "rate > 6000/min", "rate", None, ">", 100.0),
-        ("transactions", "count >= 1000", "count", None, ">=", 1000.0),
+        ("transaction_duration", "p(95) < 2s", ("p", 0.95, "<", 2.0)),
+        ("transaction_duration", "p(99.95)<=250ms", ("p", 0.9995, "<=", 0.25)),
+        ("transaction_duration", "p( 99.99 ) < 1m30s", ("p", 0.9999, "<", 90.0)),
+        ("service_duration", "med < 1s", ("p", 0.5, "<", 1.0)),
+        ("service_duration", "avg < 1s", ("avg", None, "<", 1.0)),
+        ("schedule_lag", "max < 10ms", ("max", None, "<", 0.01)),
+        ("schedule_lag", "min >= 0s", ("min", None, ">=", 0.0)),
+        ("transaction_failed", "rate < 0.1%", ("rate", None, "<", 0.001)),
+        ("transaction_failed", "count != 3", ("count", None, "!=", 3.0)),
+        ("arrivals_dropped", "count == 0", ("count", None, "==", 0.0)),
+        ("transactions", "rate > 100/s", ("rate", None, ">", 100.0)),
+        ("transactions", "rate > 6000/min", ("rate", None, ">", 100.0)),
+        ("transactions", "count >= 1000", ("count", None, ">=", 1000.0)),
     ],
 )
-def test_conditions(
-    metric: str, text: str, statistic: str, quantile: float | None, operator: str, limit: float
-) -> None:
+def test_conditions(metric: str, text: str, expected: tuple[str, float | None, str, float]) -> None:
     threshold = parse_threshold(metric, text)
 
-    assert (threshold.metric, threshold.statistic, threshold.operator) == (metric, statistic, operator)
-    assert threshold.quantile == quantile
+    *known, limit = expected
+    assert threshold.metric == metric
+    assert [threshold.statistic, threshold.quantile, threshold.operator] == known
     assert threshold.limit == pytest.approx(limit)
 
 

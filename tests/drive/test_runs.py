@@ -1,0 +1,206 @@
+"""Runs against a real sink: every message arrives, latency counts from the intended time, limits hold."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+import pytest
+from support.runs import ROOT, finish_run, run_scenario, scenario_text, start_run
+from support.sink import running_sink
+from support.waiting import wait_until
+
+from loadkit.measure.statistics import Metric, Series
+from loadkit.measure.store import open_run, read_histograms, rebuild_summary
+
+if TYPE_CHECKING:
+    from support.sink import RunningSink
+
+ACCEPTED = ("accepted", "dot", 250, "")
+
+
+def url(sink: RunningSink) -> str:
+    return f"smtp://{sink.host}:{sink.port}"
+
+
+@pytest.mark.parametrize("pipelining", ["true", "false"])
+def test_every_message_of_a_closed_loop_arrives_once(pipelining: str, sink: RunningSink, tmp_path: Path) -> None:
+    text = scenario_text(url(sink), messages=2000, sessions=7, sessions_block=f"pipelining: {pipelining}")
+    run = run_scenario(tmp_path, text)
+    assert run.outcomes == {ACCEPTED: 2000}, run.stderr
+    (ledger,) = sink.stop().runs.values()
+    assert (ledger.deliveries, ledger.duplicates, ledger.unknown) == (2000, 0, 0)
+    assert list(ledger.senders[0].ranges()) == [(0, 1999)]
+
+
+def test_sizes_recipients_and_reuse_are_as_told(sink: RunningSink, tmp_path: Path) -> None:
+    text = scenario_text(
+        url(sink),
+        messages=60,
+        sessions=2,
+        sessions_block="messages_per_session: 5",
+        messages_block="messages: {note: {size: 5000B, recipients: 3}}",
+    )
+    run = run_scenario(tmp_path, text)
+    assert sum(run.setups.values()) == 12
+    (ledger,) = sink.stop().runs.values()
+    assert (ledger.deliveries, ledger.recipients, ledger.size_bytes) == (60, 180, 300_000)
+
+
+@pytest.mark.parametrize("arrivals", ["even", "poisson"])
+def test_an_open_loop_follows_its_schedule(arrivals: str, sink: RunningSink, tmp_path: Path) -> None:
+    load = (
+        f"load: {{arrivals: {arrivals}, stages: [{{name: up, from: 0/s, to: 200/s, duration: 1s, measure: false}},"
+        " {name: hold, rate: 200/s, duration: 3s}]}"
+    )
+    run = run_scenario(tmp_path, scenario_text(url(sink), load=load))
+    offered = run.summary["flows"]["offered"]["count"]
+    expected, spread = 600, 0 if arrivals == "even" else 5 * math.sqrt(600)
+    assert abs(offered - expected) <= spread
+    assert run.summary["flows"]["shed"]["count"] == 0
+    (ledger,) = sink.stop().runs.values()
+    assert ledger.deliveries == sum(part["accepted"] for part in run.summary["stages"].values()) + _warm_up(run.folder)
+
+
+def _warm_up(folder: Path | None) -> int:
+    assert folder is not None
+    rows = pq.read_table(folder / "timeline.parquet")
+    return int(
+        sum(
+            count
+            for count, stage in zip(rows["accepted"], rows["stage"], strict=True)
+            if stage.as_py() == 0
+            for count in [count.as_py()]
+        )
+    )
+
+
+@pytest.mark.slow
+def test_latency_counts_from_the_intended_time(sink: RunningSink, tmp_path: Path) -> None:
+    """The sink is frozen for 2 s of a 10 s run at 500/s: the arrivals of that time wait uniformly 2 s..0."""
+    load = "load: {arrivals: even, queue: 20000, stages: [{name: hold, rate: 500/s, duration: 10s}]}"
+    text = scenario_text(url(sink), load=load).replace("700ms", "10s")
+    with start_run(tmp_path, text) as process:
+        wait_until(lambda: sink_has(sink, 1500), "1,500 messages at the sink", timeout_s=20)
+        sink.pause()
+        frozen_at = time.monotonic()
+        time.sleep(2.0)
+        sink.resume()
+        frozen_s = time.monotonic() - frozen_at
+        run = finish_run(tmp_path, process)
+    assert run.outcomes == {ACCEPTED: 5000}, run.stderr
+    assert run.folder is not None
+    histograms = read_histograms(run.folder / "histograms.hlog")
+    response = histograms[Series(Metric.RESPONSE_TIME, "hold", "note")]
+    service = histograms[Series(Metric.SERVICE_TIME, "hold", "note")]
+    # 500 * T of the 5,000 waited, the k-th longest T - k/500: the quantile q is T - (1 - q) * 5000/500.
+    for quantile in (0.9, 0.95, 0.99):
+        expected = frozen_s - (1 - quantile) * 10
+        assert response.quantile_s(quantile) == pytest.approx(expected, rel=0.02, abs=0.02), quantile
+    # Only what was on a connection when it froze shows in the service time: 50 sessions of 5,000 messages.
+    assert service.quantile_s(0.95) < 0.5
+
+
+def sink_has(sink: RunningSink, deliveries: int) -> bool:
+    return sink.collect().deliveries >= deliveries
+
+
+def test_what_the_pool_cannot_carry_is_shed_and_the_run_invalid(tmp_path: Path) -> None:
+    with running_sink() as sink:
+        sink.pause()
+        load = "load: {arrivals: even, queue: 20, grace: 500ms, stages: [{name: hold, rate: 100/s, duration: 2s}]}"
+        text = scenario_text(url(sink), load=load, sessions_block="max: 4")
+        run = run_scenario(tmp_path, text)
+        sink.resume()
+    assert run.exit_code == 4
+    assert run.summary["flows"]["shed"]["count"] > 100
+    assert any("shed" in reason for reason in run.summary["validity"]["reasons"])
+
+
+def test_nobody_listening_is_an_outcome_and_not_a_crash(tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    load = "load: {arrivals: even, stages: [{name: hold, rate: 100/s, duration: 2s}]}"
+    run = run_scenario(
+        tmp_path, scenario_text(f"smtp://127.0.0.1:{port}", load=load, thresholds='{transaction_failed: ["rate < 1%"]}')
+    )
+    assert run.exit_code == 99, run.stderr
+    assert run.outcomes == {("connection", "connect", 0, "refused"): 200}
+
+
+def test_a_threshold_may_end_the_run(tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    load = "load: {arrivals: even, stages: [{name: hold, rate: 50/s, duration: 30s}]}"
+    thresholds = '{transaction_failed: [{check: "rate < 1%", abort_on_fail: true, delay: 1s}]}'
+    run = run_scenario(tmp_path, scenario_text(f"smtp://127.0.0.1:{port}", load=load, thresholds=thresholds))
+    assert run.exit_code == 99
+    assert run.summary["duration_s"] < 6
+
+
+@pytest.mark.parametrize("mechanism", ["plain", "login", "cram-md5", "xoauth2"])
+def test_sessions_log_in_and_secrets_stay_in_the_environment(mechanism: str, tmp_path: Path) -> None:
+    secrets = {"LK_USER": "anna", "LK_PASSWORD": "pa55-w0rd-nowhere"}
+    with running_sink(secrets, auth="LK_USER:LK_PASSWORD") as sink:
+        auth = f"auth: {{mechanism: {mechanism}, username_env: LK_USER, password_env: LK_PASSWORD}}"
+        run = run_scenario(tmp_path, scenario_text(url(sink), target_block=auth), variables=secrets)
+    assert run.outcomes == {ACCEPTED: 3}, run.stderr
+    assert run.folder is not None
+    for file in run.folder.iterdir():
+        assert secrets["LK_PASSWORD"].encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_tls(tls: str, tmp_path: Path) -> None:
+    with running_sink(tls=tls) as sink:
+        scheme = "smtps" if tls == "implicit" else "smtp"
+        block = "" if tls == "implicit" else "tls: starttls"
+        text = scenario_text(f"{scheme}://{sink.host}:{sink.port}", messages=200, sessions=4, target_block=block)
+        run = run_scenario(tmp_path, text)
+        assert run.outcomes == {ACCEPTED: 200}, run.stderr
+        assert run.summary["phases"]["tls"]["n"] == 4
+        (ledger,) = sink.stop().runs.values()
+    assert ledger.deliveries == 200
+
+
+def test_a_certificate_that_is_not_valid_is_an_outcome(tmp_path: Path) -> None:
+    with running_sink(tls="starttls") as sink:
+        text = scenario_text(url(sink), target_block="tls: starttls, verify: true")
+        run = run_scenario(tmp_path, text)
+    assert run.outcomes == {("tls", "tls", 0, "certificate_not_valid"): 3}
+
+
+def test_the_summary_can_be_rebuilt_from_the_folder(sink: RunningSink, tmp_path: Path) -> None:
+    load = "load: {arrivals: even, stages: [{name: hold, rate: 100/s, duration: 3s}]}"
+    thresholds = '{transaction_duration: ["p(95) < 2s"]}'
+    run = run_scenario(tmp_path, scenario_text(url(sink), load=load, thresholds=thresholds))
+    assert run.folder is not None
+    stored = open_run(run.folder)
+    assert rebuild_summary(stored) == stored.summary
+
+
+def test_the_plain_locust_command_runs_the_example(sink: RunningSink) -> None:
+    command = [sys.executable, "-m", "locust", "-f", "examples/newsletter.py", "--headless", "-u", "20", "-r", "20"]
+    done = subprocess.run(
+        [*command, "-t", "3s", "-H", url(sink)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (total,) = [line.split() for line in done.stderr.splitlines() if "Aggregated" in line][-2:-1]
+    deliveries = sum(ledger.deliveries for ledger in sink.stop().runs.values())
+    assert deliveries == int(total[1]) > 20
+    assert total[2].startswith("0(")

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadkit.scenario.describe import describe, expected_messages
+from loadkit.scenario.load import load_scenario, parse_scenario
+
+GOOD = Path(__file__).parent / "good"
+MESSAGES = "messages: {note: {size: 2KiB, recipients: {uniform: [1, 3]}}}\n"
+HOLD = "scenario: x\nload: {stages: [{name: hold, rate: 50/s, duration: 20s}]}\n"
+
+OPEN_LOOP = """\
+Scenario x, seed 1.
+
+Arrivals follow a schedule (poisson), whatever the target does.
+About 1,000 messages in 20s: 50/s on average, 50/s at the peak.
+  hold: 50/s for 20s
+In all about 1.95MiB of content to 2,000 recipients.
+
+Messages:
+  note: 100 % of messages, 2KiB, 2 recipients, "loadkit message"
+
+From 10 senders at example.com to 10,000 recipients at example.com.
+The target is named when it is run; without one, the bundled sink.
+At most 50 sessions at once, no limit of messages in each.
+
+No thresholds: the run passes if it is valid.
+"""
+
+
+def test_an_open_loop_in_words() -> None:
+    assert describe(parse_scenario(HOLD + MESSAGES)) == OPEN_LOOP
+
+
+@pytest.mark.parametrize(
+    ("load", "words", "count"),
+    [
+        (
+            "{executor: sessions, sessions: 20, duration: 30s, warm_up: 5s}",
+            (
+                "20 sessions, each sending its next message as soon as the last is done, for 30s after a warm-up of 5s."
+                "\nA message has 2KiB and 2 recipients on average."
+            ),
+            None,
+        ),
+        (
+            "{executor: shared_messages, sessions: 20, messages: 60000}",
+            (
+                "60,000 messages shared by 20 sessions, as fast as the target takes them.\n"
+                "In all about 117MiB of content to 120,000 recipients."
+            ),
+            60_000,
+        ),
+    ],
+)
+def test_a_closed_loop_in_words(load: str, words: str, count: int | None) -> None:
+    scenario = parse_scenario(f"scenario: x\nload: {load}\n{MESSAGES}")
+
+    assert words in describe(scenario)
+    assert "At most 20 sessions at once" in describe(scenario)
+    assert expected_messages(scenario) == count
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ("target: {url: 'smtp://127.0.0.1:2525'}", "Target smtp://127.0.0.1:2525: no TLS.\nAt most"),
+        ("target: {url: 'smtps://localhost'}", "Target smtps://localhost:465: TLS from the start.\nAt most"),
+        (
+            (
+                "target: {url: 'smtp://mail.example.net', tls: starttls, allow: [mail.example.net], "
+                "auth: {mechanism: plain, username_env: U, password_env: P}}"
+            ),
+            "Target smtp://mail.example.net:25: STARTTLS, login by plain.\nAt most",
+        ),
+        (
+            "target: {url: 'smtp://mail.example.net'}",
+            "  It would be refused: if you may load it, add mail.example.net to target.allow.",
+        ),
+        ("sessions: {stop_after: rcpt}", "Conversations stop after rcpt: nothing is delivered."),
+        (
+            "sessions: {messages_per_session: {uniform: [1, 9]}}",
+            "Note: at the peak about 600 new connections a minute, where providers expect up to 500 from one source.",
+        ),
+        (
+            "thresholds: {transaction_failed: ['rate < 1%', {check: rate < 20%, abort_on_fail: true, delay: 10s}]}",
+            (
+                "It passes if:\n  transaction_failed: rate < 1%\n"
+                "  transaction_failed: rate < 20% (stops the run if not, from 10s on)\n"
+            ),
+        ),
+    ],
+)
+def test_what_else_is_said(block: str, words: str) -> None:
+    assert words in describe(parse_scenario(f"{HOLD}{MESSAGES}{block}\n"))
+
+
+def test_large_messages_are_noted() -> None:
+    text = describe(parse_scenario(HOLD + "messages: {note: {size: {uniform: [1KiB, 31MB]}}}\n"))
+
+    assert "Note: note can be larger than 30 MB, more than providers expect." in text
+
+
+def test_kinds_that_are_more_than_a_size() -> None:
+    lines = describe(load_scenario(GOOD / "everything.yaml")).splitlines()
+
+    assert "  rise: 8.33/s to 400/s for 3s" in lines
+    assert "  warm-up: 8.33/s for 5s, not measured" in lines
+    notice = next(line for line in lines if line.startswith("  order_notice"))
+    assert notice.startswith("  order_notice: 46.2 % of messages, 15.7KiB on average (at most 1MiB), 2.9 recipients")
+    assert any(line.endswith("2 own messages from corpus") for line in lines)
+    assert any(line.endswith("1 own message from first.eml") for line in lines)
