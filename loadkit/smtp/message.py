@@ -124,7 +124,8 @@ class Template:
         for name, size_bytes, content_type in attachments:
             part = EmailMessage(policy=SMTP)
             main, _, sub = content_type.partition("/")
-            part.add_attachment(random.Random(name).randbytes(size_bytes), maintype=main, subtype=sub, filename=name)
+            content = random.Random(name).randbytes(size_bytes)
+            part.set_content(content, maintype=main, subtype=sub, disposition="attachment", filename=name)
             del part["MIME-Version"]
             head += [b"--%b\r\n" % boundary, normalise_line_ends(part.as_bytes())]
         head.append(b"--%b\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n" % boundary)

@@ -32,7 +32,7 @@ CASES: dict[str, tuple[Script, set[End]]] = {
     "10 MB line": (play.huge_line(10_000_000), {("protocol", "ehlo", 0, "reply_line_too_long")}),
     "junk": (play.junk(), {("protocol", "banner", 0, "reply_control_character")}),
     "late banner": (play.late_banner(30.0), {("timeout", "banner", 0, "timeout")}),
-    "half a reply": (play.half_a_reply(Phase.MAIL), {("timeout", "mail", 0, "timeout")}),
+    "half a reply": (play.half_a_reply(Phase.MAIL), {("connection", "mail", 0, "closed")}),
     "early reply": (play.replying_early(), {("protocol", "ehlo", 0, "reply_before_command")}),
 } | {
     f"{how} at {phase}": (play.ending_at(phase, act), connection_ends(phase, reason))
