@@ -114,8 +114,8 @@ def _shortfall(load: Load) -> str:
     if achieved >= ACHIEVED_LEAST:
         return ""
     return (
-        f"{load.shed:,} of {load.offered:,} arrivals were shed, achieved/offered {achieved:.2%} < {ACHIEVED_LEAST:.1%}"
-        ": all sessions were busy and the queue was full; raise sessions.max or load.queue, or lower the rate"
+        f"{load.shed:,} of {load.offered:,} arrivals were shed, achieved/offered {achieved:.2%} < {ACHIEVED_LEAST:.1%}: "
+        "all sessions were busy and the queue was full; raise sessions.max or load.queue, or lower the rate"
     )
 
 
@@ -124,7 +124,7 @@ def _lag(load: Load) -> str:
     if not load.open_loop or load.lag_p99_s is None or load.lag_p99_s <= limit_s:
         return ""
     return (
-        f"p99 schedule lag {format_duration(load.lag_p99_s)} > {format_duration(limit_s)}: the load generator could not "
+        f"p99 schedule lag {format_duration(load.lag_p99_s)} > {format_duration(limit_s)}: the generator could not "
         "keep its schedule; give it a core of its own, or lower the rate"
     )
 
@@ -134,7 +134,7 @@ def _cpu(samples: Sequence[GeneratorSample]) -> str:
     if cpu is None or cpu < CPU_MOST:
         return ""
     return (
-        f"generator CPU {cpu:.0%} of a core (p95 of seconds) >= {CPU_MOST:.0%}: the rate seen is the generator's limit, "
+        f"generator CPU {cpu:.0%} of a core (p95 of seconds) >= {CPU_MOST:.0%}: the rate is the generator's limit, "
         "not the target's, and latencies include its own; lower the rate"
     )
 

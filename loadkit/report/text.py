@@ -61,7 +61,7 @@ def _title(summary: Summary, head: RunHead) -> Text:
 def _columns(rows: Iterable[Sequence[str | Text]], header: Sequence[str] = ()) -> Table:
     table = Table(box=None, show_header=bool(header), header_style="dim", padding=(0, 2, 0, 0))
     for position, name in enumerate(header):
-        table.add_column(name, justify="left" if position == 0 else "right", no_wrap=position > 0)
+        table.add_column(name, justify="left" if position == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     return table
@@ -153,15 +153,15 @@ def _ends(latency: Latency) -> tuple[str, str]:
 
 
 def _parts(parts: dict[str, Part], of: str) -> RenderableType:
-    header = (of, "completed", "accepted", "response p50", "p95", "p99", "service p50", "p95", "p99")
+    header = (of, "accepted", "of", "response p50", "p95", "p99", "service p95")
     return _columns(
         (
             (
                 name,
-                f"{part.completed:,}",
                 f"{part.accepted:,}",
+                f"{part.completed:,}",
                 *(_ms(part.response_time, quantile) for quantile in ("p50", "p95", "p99")),
-                *(_ms(part.service_time, quantile) for quantile in ("p50", "p95", "p99")),
+                _ms(part.service_time, "p95"),
             )
             for name, part in parts.items()
         ),

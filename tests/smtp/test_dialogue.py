@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -148,7 +149,7 @@ def test_pipelined_replies_may_come_in_any_pieces(cuts: list[int]) -> None:
     assert dialogue.begin(message(b"b@example.com", b"c@example.com"), 9.0) == GROUP
     stream = OK + b"250 2.1.5 Ok\r\n" * 2 + GO
     edges = [0, *sorted({cut for cut in cuts if cut < len(stream)}), len(stream)]
-    sent = b"".join(dialogue.receive(stream[a:b], 10.0) for a, b in zip(edges, edges[1:], strict=False))
+    sent = b"".join(dialogue.receive(stream[a:b], 10.0) for a, b in pairwise(edges))
     assert sent == CONTENT
     converse(dialogue, (OK, b""))
     assert ends(dialogue) == ["accepted at dot: 250"]

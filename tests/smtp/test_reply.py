@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ def test_replies_are_the_same_wherever_the_stream_is_cut(
     data, expected = stream
     reader, found = ReplyReader(), []
     edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         found += reader.feed(data[start:end])
     assert [(reply.code, reply.lines) for reply in found] == expected
     assert not reader.partial

@@ -90,7 +90,10 @@ def scenario_text(url: str, *, messages: int = 3, sessions: int = 1, **blocks: s
     """
     further = "".join(f", {blocks.pop('sessions_block')}" if "sessions_block" in blocks else "")
     target = blocks.pop("target_block", "")
-    timeouts = ", ".join(f"{phase}: 700ms" for phase in "connect banner tls ehlo auth mail rcpt data dot quit".split())
+    timeouts = ", ".join(
+        f"{phase}: 700ms"
+        for phase in ["connect", "banner", "tls", "ehlo", "auth", "mail", "rcpt", "data", "dot", "quit"]
+    )
     lines = [
         "scenario: test",
         f"target: {{url: '{url}'{', ' + target if target else ''}}}",
