@@ -10,7 +10,7 @@ import aiosmtplib
 
 async def send(port: int, messages: int, content: bytes) -> None:
     """Send over one kept connection."""
-    async with aiosmtplib.SMTP("127.0.0.1", port, use_tls=False, start_tls=False) as client:
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, use_tls=False, start_tls=False) as client:
         for _ in range(messages):
             await client.sendmail("a@example.com", ["b@example.com"], content)
 

@@ -22,7 +22,7 @@ class Sender(User):  # type: ignore[misc]
         self.left = MESSAGES // SESSIONS
         self.client = smtplib.SMTP("127.0.0.1", PORT)
 
-    @task  # type: ignore[untyped-decorator]
+    @task
     def send(self) -> None:
         """Send one message."""
         if not self.left:

@@ -17,6 +17,12 @@ BYTES_PER_UNIT = {
 }
 SECONDS_PER_RATE_UNIT = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
+_HOUR, _DAY = 3600, 86_400
+_TWO_DIGITS, _THREE_DIGITS = 10, 100
+# What rounds up to one of the next unit is shown in the next unit.
+_SHORTEST_MS, _SHORTEST_S, _SHORTEST_MINUTE = 999.5e-6, 0.9995, 59.95
+_NEXT_UNIT_BYTES = 1023.5
+
 # Digits are bounded so that a hostile input can't make float() or int() work for long.
 _NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,9})?)"
 _DURATION_PART = re.compile(_NUMBER + r"\s*(us|ms|s|min|m|h|d)")
@@ -98,25 +104,26 @@ def format_duration(duration_s: float) -> str:
     sign, value = ("-", -duration_s) if duration_s < 0 else ("", duration_s)
     if value == 0:
         return "0s"
-    if value < 999.5e-6:
+    if value < _SHORTEST_MS:
         return f"{sign}{value * 1e6:.0f}us"
-    if value < 0.9995:
+    if value < _SHORTEST_S:
         return f"{sign}{_three_digits(value * 1e3)}ms"
-    if value < 59.95:
-        return f"{sign}{_three_digits(value)}s"
-    seconds = round(value)
-    if seconds < 3600:
-        return f"{sign}{seconds // 60}m{seconds % 60:02d}s"
-    if seconds < 86400:
-        return f"{sign}{seconds // 3600}h{seconds % 3600 // 60:02d}m"
-    return f"{sign}{seconds // 86400}d{seconds % 86400 // 3600:02d}h"
+    return sign + (f"{_three_digits(value)}s" if value < _SHORTEST_MINUTE else _clock(round(value)))
+
+
+def _clock(seconds: int) -> str:
+    if seconds < _HOUR:
+        return f"{seconds // 60}m{seconds % 60:02d}s"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR}h{seconds % _HOUR // 60:02d}m"
+    return f"{seconds // _DAY}d{seconds % _DAY // _HOUR:02d}h"
 
 
 def format_size(size_bytes: float) -> str:
     """Show bytes for people in binary units: ``900B``, ``12KiB``, ``3.4MiB``."""
     value = float(size_bytes)
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(value) < 1023.5 or unit == "GiB":
+        if abs(value) < _NEXT_UNIT_BYTES or unit == "GiB":
             return f"{_three_digits(value)}{unit}"
         value /= 1024
     raise AssertionError("unreachable")
@@ -128,7 +135,7 @@ def format_rate(rate_per_s: float) -> str:
 
 
 def _three_digits(value: float) -> str:
-    if abs(value) >= 100:
+    if abs(value) >= _THREE_DIGITS:
         return f"{value:,.0f}"
-    text = f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    text = f"{value:.1f}" if abs(value) >= _TWO_DIGITS else f"{value:.2f}"
     return text.rstrip("0").rstrip(".")

@@ -83,7 +83,7 @@ class ScenarioUser(User):  # type: ignore[misc]
 
     control: ClassVar[Control]
 
-    @task  # type: ignore[untyped-decorator]
+    @task
     def drive(self) -> None:
         """Take the sender through the run."""
         self.control.run()

@@ -114,7 +114,7 @@ def _shortfall(load: Load) -> str:
     if achieved >= ACHIEVED_LEAST:
         return ""
     return (
-        f"{load.shed:,} of {load.offered:,} arrivals were shed, achieved/offered {achieved:.2%} < {ACHIEVED_LEAST:.1%}: "
+        f"{load.shed:,} of {load.offered:,} arrivals were shed, {achieved:.2%} achieved < {ACHIEVED_LEAST:.1%}: "
         "all sessions were busy and the queue was full; raise sessions.max or load.queue, or lower the rate"
     )
 
