@@ -19,6 +19,10 @@ PARTLY_REFUSED = "partly_refused"
 """Reason of a transaction that was accepted for some of its recipients."""
 
 _SETUP_STOPS = (Phase.CONNECT, Phase.EHLO)
+# A global costs a fifth of an enum's member by name, and each message passes a dozen of them.
+_READY, _MAIL, _RCPT, _DATA, _DOT = State.READY, State.MAIL, State.RCPT, State.DATA, State.DOT
+_RSET, _QUIT, _CLOSED = State.RSET, State.QUIT, State.CLOSED
+_STOP_AT_RCPT, _STOP_AT_DATA = Phase.RCPT, Phase.DATA
 
 
 class Dialogue(Opening):
@@ -58,13 +62,13 @@ class Dialogue(Opening):
         lacking = self._lacking(transaction)
         if lacking is not None:
             return self._finish(lacking)
-        self.state = State.MAIL
+        self.state = _MAIL
         return self._commands(transaction)
 
     @property
     def may_follow(self) -> bool:
         """Whether `follow` may be called: the content is on its way, and commands are pipelined."""
-        return self.grouped and self.state is State.DOT and self._following is None and self._accepts_followers()
+        return self.grouped and self.state is _DOT and self._following is None and self._accepts_followers()
 
     def follow(self, transaction: Transaction, now: float) -> bytes:
         """Start a transaction right behind the content of the one under way (RFC 2920 section 3.1).
@@ -74,17 +78,12 @@ class Dialogue(Opening):
             now: When. Its MAIL is answered only after the content before it, which its times include.
 
         Returns:
-            Bytes to send behind the content.
+            Bytes to send behind the content; none if the transaction can't be sent, which ends it in its turn.
         """
         transaction.started_at = now
-        lacking = self._lacking(transaction)
-        if lacking is not None:
-            transaction.outcome = lacking
-            self.finished.append(transaction)
-            self.attention = True
-            return b""
         self._following = transaction
-        return self._commands(transaction)
+        transaction.outcome = self._lacking(transaction)
+        return self._commands(transaction) if transaction.outcome is None else b""
 
     def quit(self) -> bytes:
         """End a conversation that has no transaction under way.
@@ -92,10 +91,10 @@ class Dialogue(Opening):
         Returns:
             QUIT, or nothing if the conversation has not come so far that the server would take it.
         """
-        if self.state not in (State.READY, State.RSET):
-            self.state = State.CLOSED
+        if self.state not in (_READY, _RSET):
+            self.state = _CLOSED
             return b""
-        self.state = State.QUIT
+        self.state = _QUIT
         return b"QUIT\r\n"
 
     def abort(self, kind: OutcomeClass, reason: str) -> None:
@@ -123,6 +122,8 @@ class Dialogue(Opening):
         try:
             return self._receive_group(tuple(self._reader.feed(data)), now)
         except ReplyError as error:
+            # What was said before the fault counts, however it was cut into reads.
+            self._receive_group(error.replies, now)
             return self._break(error.reason)
 
     def _receive_group(self, replies: tuple[Reply, ...], now: float) -> bytes:
@@ -132,7 +133,7 @@ class Dialogue(Opening):
             if position >= awaited and reply.code != _SERVICE_NOT_AVAILABLE:
                 return self._break(self._early_reply())
             out += _HANDLERS[self.state](self, reply, now)
-            if self.state is State.CLOSED:
+            if self.state is _CLOSED:
                 return out
         if self.want_tls and self._reader.partial:
             return self._break(self._early_reply())
@@ -146,12 +147,12 @@ class Dialogue(Opening):
         """How many replies the commands sent so far call for, at most."""
         transaction = self._transaction
         if transaction is None:
-            return 0 if self.state is State.READY else 1
-        if self.state is State.DOT:
+            return 0 if self.state is _READY else 1
+        if self.state is _DOT:
             return transaction.due + (self._group_replies(self._following) if self._following else 0)
-        if not self.grouped or self.state is State.DATA:
+        if not self.grouped or self.state is _DATA:
             return 1
-        return self._group_replies(transaction) - (self.state is State.RCPT) - transaction.answered
+        return self._group_replies(transaction) - (self.state is _RCPT) - transaction.answered
 
     def _group_replies(self, transaction: Transaction) -> int:
         recipients = len(transaction.recipients)
@@ -170,7 +171,7 @@ class Dialogue(Opening):
         if not self.grouped:
             return mail
         recipients = b"".join([b"RCPT TO:<%b>\r\n" % recipient for recipient in transaction.recipients])
-        if self._settings.stop_after is Phase.RCPT:
+        if self._settings.stop_after is _STOP_AT_RCPT:
             return mail + recipients
         return mail + recipients + (transaction.payload if self.chunking else b"DATA\r\n")
 
@@ -185,7 +186,7 @@ class Dialogue(Opening):
             self._note_refusal(transaction, reply)
             if not self.grouped or reply.code == _SERVICE_NOT_AVAILABLE:
                 return self._finish_refused(transaction, reply)
-        self.state = State.RCPT
+        self.state = _RCPT
         return b"" if self.grouped else b"RCPT TO:<%b>\r\n" % transaction.recipients[0]
 
     def _on_rcpt(self, reply: Reply, now: float) -> bytes:
@@ -204,19 +205,18 @@ class Dialogue(Opening):
         return self._begin_content(transaction, reply)
 
     def _begin_content(self, transaction: Transaction, reply: Reply) -> bytes:
-        if self._settings.stop_after is Phase.RCPT:
-            stopped = Outcome(OutcomeClass.ACCEPTED, Phase.RCPT, reason=STOPPED)
-            return self._reset(stopped if transaction.accepted else transaction.refusal or stopped)
+        if self._settings.stop_after is _STOP_AT_RCPT:
+            return self._reset(_stopped(transaction, Phase.RCPT))
         if not transaction.accepted and not self.grouped:
             return self._finish_refused(transaction, reply)
         if self.chunking:
             self._await_dot(transaction)
             return b"" if self.grouped else transaction.payload
-        self.state = State.DATA
+        self.state = _DATA
         return b"" if self.grouped else b"DATA\r\n"
 
     def _await_dot(self, transaction: Transaction) -> None:
-        self.state = State.DOT
+        self.state = _DOT
         # Without a recipient there is one reply all the same, and it should be a refusal.
         transaction.due = (transaction.accepted or 1) if self._settings.lmtp else 1
 
@@ -227,10 +227,10 @@ class Dialogue(Opening):
         if reply.code != _START_MAIL_INPUT:
             self._note_refusal(transaction, reply)
             return self._finish_refused(transaction, reply)
-        if self._settings.stop_after is Phase.DATA:
+        if self._settings.stop_after is _STOP_AT_DATA:
             # There is no polite way out of DATA but to send content.
-            self._finish(Outcome(OutcomeClass.ACCEPTED, Phase.DATA, reason=STOPPED))
-            self.state = State.CLOSED
+            self._finish(_stopped(transaction, Phase.DATA))
+            self.state = _CLOSED
             return b""
         self._await_dot(transaction)
         if self.grouped:
@@ -250,24 +250,34 @@ class Dialogue(Opening):
                 return self._finish_refused(transaction, reply)
         if transaction.due:
             return b""
-        return self._finish(ACCEPTED if transaction.refusal is None else _verdict(transaction, transaction.refusal))
+        refused = transaction.refusal
+        if refused is None:
+            return self._finish(ACCEPTED)
+        if self.chunking and not transaction.accepted:
+            # BDAT without a recipient is a command out of sequence, which leaves the transaction open.
+            return self._reset(refused)
+        return self._finish(_verdict(transaction, refused))
 
     def _note_refusal(self, transaction: Transaction, reply: Reply) -> None:
-        if transaction.refusal is None:
+        """Keep the refusal that decides: the first, but a recipient's decides nothing for the recipients accepted."""
+        first = transaction.refusal
+        whole = self.state is not _RCPT or reply.code == _SERVICE_NOT_AVAILABLE
+        if first is None or (whole and transaction.accepted and first.phase is Phase.RCPT):
             transaction.refusal = refusal(reply, self.phase)
 
     def _finish_refused(self, transaction: Transaction, reply: Reply) -> bytes:
-        """End the transaction by the refusal noted first; leave the server with no transaction open."""
-        first = transaction.refusal
-        assert first is not None
+        """End the transaction by the refusal noted; leave the server with no transaction open."""
+        refused = transaction.refusal
+        assert refused is not None
         if reply.code == _SERVICE_NOT_AVAILABLE:
-            self._finish(first)
-            return self._fail(first)
-        return self._finish(first) if self.state is State.MAIL else self._reset(first)
+            ended = refusal(reply, self.phase)
+            self._finish(refused)
+            return self._fail(ended)
+        return self._finish(refused) if self.state is _MAIL else self._reset(refused)
 
     def _reset(self, outcome: Outcome) -> bytes:
         self._finish(outcome)
-        self.state = State.RSET
+        self.state = _RSET
         return b"RSET\r\n"
 
     def _finish(self, outcome: Outcome) -> bytes:
@@ -278,7 +288,14 @@ class Dialogue(Opening):
         self.attention = True
         self._transaction = following = self._following
         self._following = None
-        self.state = State.READY if following is None else State.MAIL
+        if following is None:
+            self.state = _READY
+        elif following.outcome is None:
+            self.state = _MAIL
+        else:
+            self.finished.append(following)
+            self._transaction = None
+            self.state = _READY
         return b""
 
     def _fail(self, outcome: Outcome) -> bytes:
@@ -289,12 +306,12 @@ class Dialogue(Opening):
     def _on_rset(self, reply: Reply, _now: float) -> bytes:
         if not reply.positive:
             return self._fail(refusal(reply, Phase.RSET))
-        self.state = State.READY
+        self.state = _READY
         self.attention = True
         return b""
 
     def _on_quit(self, _reply: Reply, _now: float) -> bytes:
-        self.state = State.CLOSED
+        self.state = _CLOSED
         self.attention = True
         return b""
 
@@ -305,6 +322,11 @@ class Dialogue(Opening):
 
     def _ignore(self, _reply: Reply, _now: float) -> bytes:
         return b""
+
+
+def _stopped(transaction: Transaction, phase: Phase) -> Outcome:
+    stopped = Outcome(OutcomeClass.ACCEPTED, phase, reason=STOPPED)
+    return stopped if transaction.accepted else transaction.refusal or stopped
 
 
 def _verdict(transaction: Transaction, refused: Outcome) -> Outcome:

@@ -156,8 +156,10 @@ class Opening:
         return self._ready()
 
     def _ready(self) -> bytes:
-        self.chunking = self._settings.chunking and b"CHUNKING" in self.extensions
-        self.grouped = self._settings.pipelining and b"PIPELINING" in self.extensions
+        settings = self._settings
+        # BDAT has no point between command and content to stop at.
+        self.chunking = settings.chunking and b"CHUNKING" in self.extensions and settings.stop_after is not Phase.DATA
+        self.grouped = settings.pipelining and b"PIPELINING" in self.extensions
         self.state = State.READY
         self.attention = True
         return b""
@@ -166,10 +168,13 @@ class Opening:
         return self._fail(refusal(reply, phase))
 
     def _break(self, reason: str) -> bytes:
+        if self.state is State.CLOSED:
+            return b""
         return self._fail(Outcome(OutcomeClass.PROTOCOL, self.phase, reason=reason))
 
     def _fail(self, outcome: Outcome) -> bytes:
         self.failed = outcome
+        self.want_tls = False
         self.state = State.CLOSED
         self.attention = True
         return b""

@@ -16,7 +16,7 @@ MAX_LINES = 512
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])([^\x00-\x08\x0a-\x1f\x7f]*))?\r?")
 _POSITIVE = 2
 _CLASS_OF_SEVERITY = {4: OutcomeClass.TRANSIENT, 5: OutcomeClass.PERMANENT}  # RFC 5321 section 4.2.1
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f](?!$)")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x0c\x0e-\x1f\x7f]|\r(?!$)")
 _ENHANCED = re.compile(rb"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)")
 
 
@@ -25,11 +25,15 @@ class ReplyError(Exception):
 
     Args:
         reason: A short name from a closed list.
+
+    Attributes:
+        replies: The whole replies that came before the fault in what was read.
     """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.replies: tuple[Reply, ...] = ()
 
 
 class Reply(NamedTuple):
@@ -78,6 +82,11 @@ def whole_replies(data: bytes) -> tuple[Reply, ...]:
     return () if reader.partial else tuple(replies)
 
 
+def _check_length(line: bytes) -> None:
+    if len(line) > MAX_LINE_BYTES:
+        raise ReplyError("reply_line_too_long")
+
+
 def _reply(code: bytes, lines: tuple[bytes, ...]) -> Reply:
     number = int(code)
     return Reply(number, lines, number // 100 == _POSITIVE)
@@ -110,16 +119,22 @@ class ReplyReader:
             ReplyError: If the bytes can't be a reply, or are more than a reply may have.
         """
         *lines, unfinished = (self._unfinished + data).split(b"\n")
-        replies = [reply for line in lines if (reply := self._take(line)) is not None]
-        if len(unfinished) > MAX_LINE_BYTES:
-            raise ReplyError("reply_line_too_long")
+        replies: list[Reply] = []
+        try:
+            for line in lines:
+                reply = self._take(line)
+                if reply is not None:
+                    replies.append(reply)
+            _check_length(unfinished)
+        except ReplyError as error:
+            error.replies = tuple(replies)
+            raise
         self._unfinished = unfinished
         self.partial = bool(unfinished or self._lines)
         return replies
 
     def _take(self, line: bytes) -> Reply | None:
-        if len(line) > MAX_LINE_BYTES:
-            raise ReplyError("reply_line_too_long")
+        _check_length(line)
         match = _LINE.fullmatch(line)
         if match is None:
             raise ReplyError("reply_control_character" if _CONTROL.search(line) else "reply_malformed")

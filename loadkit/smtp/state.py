@@ -100,7 +100,7 @@ class Transaction:
         accepted: Those of them that were accepted.
         due: Replies to the content that are still to come.
         delivered: Replies to the content that were positive.
-        refusal: The first refusal of any part.
+        refusal: The refusal of a part, or of the whole, that decides.
     """
 
     __slots__ = (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 from support.runs import ROOT, finish_run, run_scenario, scenario_text, start_run
+from support.scripted import polite
 from support.sink import running_sink
 from support.waiting import wait_until
 
@@ -21,6 +22,7 @@ from loadkit.measure.statistics import Metric, Series
 from loadkit.measure.store import open_run, read_histograms, rebuild_summary
 
 if TYPE_CHECKING:
+    from conftest import StartScripted
     from support.sink import RunningSink
 
 ACCEPTED = ("accepted", "dot", 250, "")
@@ -93,11 +95,13 @@ def test_latency_counts_from_the_intended_time(sink: RunningSink, tmp_path: Path
     histograms = read_histograms(run.folder / "histograms.hlog")
     response = histograms[Series(Metric.RESPONSE_TIME, "hold", "note")]
     service = histograms[Series(Metric.SERVICE_TIME, "hold", "note")]
-    # 500 T arrivals wait for the thaw, and some more while the sink catches up: all of them uniformly from T to 0.
-    waited = sum(1 for rank in range(1, 5001) if response.quantile_s(rank / 5000) > 0.01)
-    assert 500 * frozen_s <= waited <= 1.5 * 500 * frozen_s
+    # 500 T arrivals wait for the thaw, and some more while the sink catches up; their waits fall evenly from T. How
+    # steeply is seen where they pass 0.1 s, well above what a busy machine adds to a message on its way.
+    waited = sum(1 for rank in range(1, 5001) if response.quantile_s(rank / 5000) > 0.1)
+    assert 500 * (frozen_s - 0.1) <= waited <= 1.5 * 500 * frozen_s
+    step_s = (frozen_s - 0.1) / waited
     for quantile in (0.9, 0.95, 0.99):
-        expected = frozen_s * (1 - (1 - quantile) * 5000 / waited)
+        expected = frozen_s - (1 - quantile) * 5000 * step_s
         assert response.quantile_s(quantile) == pytest.approx(expected, rel=0.02), quantile
     # Only what was on a connection when it froze shows in the service time: 50 sessions of 5,000 messages.
     assert service.quantile_s(0.95) < 0.5
@@ -172,6 +176,32 @@ def test_a_certificate_that_is_not_valid_is_an_outcome(tmp_path: Path) -> None:
         text = scenario_text(url(sink), target_block="tls: starttls, verify: true")
         run = run_scenario(tmp_path, text)
     assert run.outcomes == {("tls", "tls", 0, "certificate_not_valid"): 3}
+
+
+def test_sessions_come_from_the_local_addresses_in_turn(scripted: StartScripted, tmp_path: Path) -> None:
+    server = scripted(polite())
+    block = "local_addresses: [127.0.0.2, 127.0.0.3], messages_per_session: 1"
+    run = run_scenario(tmp_path, scenario_text(server.url, messages=4, sessions_block=block))
+    assert run.outcomes == {ACCEPTED: 4}, run.stderr
+    assert {peer.address for peer in server.peers} == {"127.0.0.2", "127.0.0.3"}
+
+
+def test_ipv6(tmp_path: Path) -> None:
+    with running_sink(host="::1") as sink:
+        run = run_scenario(tmp_path, scenario_text(f"smtp://[::1]:{sink.port}"))
+        assert run.outcomes == {ACCEPTED: 3}, run.stderr
+
+
+@pytest.mark.slow
+def test_five_thousand_sessions_fit_in_200_mb_and_still_send(sink: RunningSink, tmp_path: Path) -> None:
+    load = "load: {executor: shared_messages, sessions: 5000, messages: 15000, grace: 40s}"
+    text = scenario_text(url(sink), load=load, sessions_block="max: 5000").replace("700ms", "40s")
+    run = run_scenario(tmp_path, text)
+    assert run.outcomes == {ACCEPTED: 15_000}, run.stderr
+    assert run.folder is not None
+    rows = pq.read_table(run.folder / "timeline.parquet").to_pylist()
+    assert max(row["connections"] or 0 for row in rows) == 5000
+    assert run.summary["generator"]["rss_max_bytes"] <= 200e6
 
 
 def test_the_summary_can_be_rebuilt_from_the_folder(sink: RunningSink, tmp_path: Path) -> None:

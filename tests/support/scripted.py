@@ -47,6 +47,7 @@ class Peer:
 
     def __init__(self, connection: socket.socket, stopping: threading.Event) -> None:
         self.socket = connection
+        self.address: str = connection.getpeername()[0]
         self.stopping = stopping
         self.commands: list[bytes] = []
         """Command lines received, without line ends."""
