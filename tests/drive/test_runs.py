@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -184,6 +185,41 @@ def test_sessions_come_from_the_local_addresses_in_turn(scripted: StartScripted,
     run = run_scenario(tmp_path, scenario_text(server.url, messages=4, sessions_block=block))
     assert run.outcomes == {ACCEPTED: 4}, run.stderr
     assert {peer.address for peer in server.peers} == {"127.0.0.2", "127.0.0.3"}
+
+
+def test_a_closed_loop_of_sessions_lasts_as_long_as_told(sink: RunningSink, tmp_path: Path) -> None:
+    load = "load: {executor: sessions, sessions: 3, duration: 2s, warm_up: 1s}"
+    run = run_scenario(tmp_path, scenario_text(url(sink), load=load))
+    assert 3.0 <= run.summary["duration_s"] < 4.0
+    assert list(run.summary["stages"]) == ["main"]
+    assert set(run.outcomes) == {ACCEPTED}
+    (ledger,) = sink.stop().runs.values()
+    assert ledger.duplicates == 0
+    assert ledger.deliveries > run.summary["flows"]["completed"]["count"] > 0
+
+
+def test_idle_sessions_say_goodbye(sink: RunningSink, tmp_path: Path) -> None:
+    load = "load: {arrivals: even, stages: [{name: hold, rate: 1/s, duration: 3s}]}"
+    run = run_scenario(tmp_path, scenario_text(url(sink), load=load, sessions_block="idle_timeout: 300ms"))
+    assert run.outcomes == {ACCEPTED: 3}
+    assert sum(run.setups.values()) == 3
+
+
+def test_a_second_interrupt_ends_the_run_at_once(tmp_path: Path) -> None:
+    with running_sink() as sink:
+        sink.pause()
+        load = "load: {arrivals: even, grace: 50s, stages: [{name: hold, rate: 20/s, duration: 50s}]}"
+        with start_run(tmp_path, scenario_text(url(sink), load=load).replace("700ms", "50s")) as process:
+            wait_until(lambda: list(tmp_path.glob("results/.*/generator.arrows")), "the run's start", timeout_s=20)
+            time.sleep(1.0)  # the first interrupt comes while messages are in flight, which none will answer
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            run = finish_run(tmp_path, process)
+        sink.resume()
+    assert run.exit_code == 130
+    assert {reason for *_, reason in run.outcomes} == {"run_ended"}
 
 
 def test_ipv6(tmp_path: Path) -> None:
