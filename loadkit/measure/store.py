@@ -5,22 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loadkit.errors import ExitCode, RunFolderError
 from loadkit.measure.histogram import Histogram
 from loadkit.measure.ledger import Reconciliation
+from loadkit.measure.machine import machine, versions
 from loadkit.measure.records import RunPlan, Stage
 from loadkit.measure.statistics import OutcomeCount, RunStatistics, Series
 from loadkit.measure.summary import Summary, summarize
@@ -369,8 +367,8 @@ def _head(facts: RunFacts) -> dict[str, Any]:
         "command": list(facts.command),
         "plan": dataclasses.asdict(plan) | {"stages": [_stage_to_dict(stage) for stage in plan.stages]},
         "thresholds": [[threshold.metric_key, threshold.text] for threshold in facts.thresholds],
-        "versions": _versions(),
-        "machine": _machine(),
+        "versions": versions(),
+        "machine": machine(),
     }
 
 
@@ -401,36 +399,6 @@ def _outcome_from_dict(data: Mapping[str, Any]) -> OutcomeCount:
 
 def _reconciliation_from_dict(data: Mapping[str, Any]) -> Reconciliation:
     return Reconciliation(**{**data, "lost_ranges": tuple(tuple(one) for one in data["lost_ranges"])})
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {
-        name: _version(name) for name in ("loadkit", "locust", "gevent", "numpy")
-    }
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "unknown"
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "cpu": _cpu_model(),
-        "cores": os.cpu_count(),
-        "kernel": f"{platform.system()} {platform.release()}",
-        "memory_bytes": psutil.virtual_memory().total,
-    }
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def _write_json(path: Path, data: Any) -> None:
