@@ -209,11 +209,12 @@ class SequenceBitmap:
             ValueError: If the data is damaged.
         """
         record = 4 + _PAGE_BYTES
+        stream = zlib.decompressobj()
         try:
-            raw = zlib.decompressobj().decompress(data, record * (MAX_SEQUENCE // _PAGE_BITS))
+            raw = stream.decompress(data, record * (MAX_SEQUENCE // _PAGE_BITS))
         except zlib.error as error:
             raise ValueError(f"not a sequence bitmap: {error}") from error
-        if len(raw) % record:
+        if not stream.eof or len(raw) % record:
             raise ValueError("not a sequence bitmap: cut short")
         bitmap = cls()
         for start in range(0, len(raw), record):

@@ -152,7 +152,8 @@ class RunWriter:
 
     def write_outcomes(self, outcomes: tuple[OutcomeCount, ...]) -> None:
         """Replace the counts of outcomes so far."""
-        _write_json(self.folder / OUTCOMES_FILE, [_outcome_to_dict(one) for one in outcomes])
+        # Within the load generator's loop, which a slow disk must not hold up.
+        _write_json(self.folder / OUTCOMES_FILE, [_outcome_to_dict(one) for one in outcomes], sync=False)
 
     def finish(self, summary: Summary, exit_code: int, ended_at: float) -> Path:
         """Complete the folder and give it its name.
@@ -401,14 +402,15 @@ def _reconciliation_from_dict(data: Mapping[str, Any]) -> Reconciliation:
     return Reconciliation(**{**data, "lost_ranges": tuple(tuple(one) for one in data["lost_ranges"])})
 
 
-def _write_json(path: Path, data: Any) -> None:
+def _write_json(path: Path, data: Any, *, sync: bool = True) -> None:
     """Write a JSON file, whole or not at all."""
     partial = path.with_name(f"{path.name}.new")
     with partial.open("w", encoding="utf-8") as stream:
         json.dump(data, stream, indent=2, ensure_ascii=False)
         stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+        if sync:
+            stream.flush()
+            os.fsync(stream.fileno())
     partial.replace(path)
 
 

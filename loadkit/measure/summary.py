@@ -265,8 +265,8 @@ def _is_measured(plan: RunPlan, name: str) -> bool:
 
 
 def _objective_s(thresholds: Iterable[Threshold]) -> float | None:
-    limits = (threshold.limit for threshold in thresholds if threshold.metric == "transaction_duration")
-    return min(limits, default=None)
+    upper = (one for one in thresholds if one.metric == "transaction_duration" and one.operator in ("<", "<="))
+    return min((threshold.limit for threshold in upper), default=None)
 
 
 def _all_arrived(ledger: Reconciliation | None) -> bool:

@@ -34,6 +34,13 @@ def test_bitmaps_are_sets(first: set[int], second: set[int]) -> None:
     assert SequenceBitmap.from_bytes(one.to_bytes()) == one
 
 
+def test_a_bitmap_that_was_cut_short_is_refused() -> None:
+    data = bitmap(set(range(0, 200_000, 7))).to_bytes()
+    for length in (0, 1, len(data) // 2, len(data) - 1):
+        with pytest.raises(ValueError, match="not a sequence bitmap"):
+            SequenceBitmap.from_bytes(data[:length])
+
+
 def test_losses_and_duplicates_are_named() -> None:
     lost, doubled = {3, 4, 5, 100, 999}, [7, 7, 500]
     received = ledger([seq for seq in range(1000) if seq not in lost] + doubled)
