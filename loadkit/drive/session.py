@@ -245,13 +245,13 @@ class Session:
         out = b""
         while dialogue.attention:
             dialogue.attention = False
-            state = dialogue.state
-            if not self.established and state in (_READY, _CLOSED):
+            if not self.established and dialogue.state in (_READY, _CLOSED):
                 self.established = True
                 self._owner.set_up(self, now)
             for transaction in dialogue.finished:
                 self._owner.finished(self, transaction, now)
             dialogue.finished.clear()
+            state = dialogue.state  # only now: the owner may have begun another transaction
             if state is _READY:
                 self.deadline = now + self._timeouts_s[_READY]
                 begun = self._owner.ready(self, now)

