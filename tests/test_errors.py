@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadkit.errors import (
     ExitCode,
@@ -72,3 +76,22 @@ def test_a_scenario_error_holds_and_counts_every_problem(count: int, words: str)
 
     assert error.problems == problems
     assert str(error) == f"{words} the scenario; nothing was sent"
+
+
+words = st.text("abc xyz", min_size=1, max_size=20).map(str.strip).filter(bool)
+
+
+@given(
+    file=st.from_regex(r"[a-z/]{1,20}\.yaml", fullmatch=True),
+    line=st.integers(1, 10**6),
+    key=st.from_regex(r"[a-z]{1,8}(\[[0-9]\])?(\.[a-z]{1,8})?", fullmatch=True),
+    message=words,
+    fix=words,
+)
+def test_a_printed_problem_can_be_taken_apart_again(file: str, line: int, key: str, message: str, fix: str) -> None:
+    problem = Problem(message, file, line, key, fix)
+
+    match = re.fullmatch(r"(.+?):([0-9]+): (.+?): (.+) \((.+)\)", str(problem))
+
+    assert match
+    assert Problem(match[4], match[1], int(match[2]), match[3], match[5]) == problem

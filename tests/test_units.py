@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 
 import pytest
 from hypothesis import given
@@ -138,9 +139,63 @@ def test_rates_for_people(per_s: float, text: str) -> None:
     assert format_rate(per_s) == text
 
 
-@given(st.floats(min_value=1e-5, max_value=59.0))
-def test_a_shown_duration_reads_back_within_what_is_shown(seconds: float) -> None:
-    assert parse_duration(format_duration(seconds)) == pytest.approx(seconds, rel=0.06)
+# Durations below the first are shown within the second: half of the last digit where it is rounded; hours and days drop
+# what is below a minute and an hour.
+SHOWN_WITHIN_S = {
+    0.001: 0.5e-6,
+    0.01: 5e-6,
+    0.1: 5e-5,
+    1: 5e-4,
+    10: 0.005,
+    60: 0.05,
+    3600: 0.5,
+    86_400: 60,
+    math.inf: 3600,
+}
+
+
+@given(st.floats(min_value=0, max_value=31 * 86400.0))
+def test_a_shown_duration_reads_back_within_its_last_digit(seconds: float) -> None:
+    shown = format_duration(seconds)
+
+    within_s = next(within_s for below_s, within_s in SHOWN_WITHIN_S.items() if seconds < below_s)
+    assert abs(parse_duration(shown) - seconds) <= within_s * (1 + 1e-9)
+
+
+@given(st.lists(st.tuples(st.integers(0, 999), st.sampled_from(["us", "ms", "s", "m", "min", "h", "d"])), min_size=1))
+def test_a_duration_of_several_parts_is_their_sum(parts: list[tuple[int, str]]) -> None:
+    texts = [f"{number}{unit}" for number, unit in parts]
+
+    assert parse_duration("".join(texts)) == pytest.approx(sum(map(parse_duration, texts)), rel=1e-12)
+    assert parse_duration(" ".join(texts)) == parse_duration("".join(texts))
+
+
+@given(st.integers(0, 10**12))
+def test_whole_numbers_of_the_base_unit_read_exactly(number: int) -> None:
+    assert parse_duration(f"{number}s") == number
+    assert parse_rate(f"{number}/s") == number
+    assert parse_size(f"{number}B") == number
+    assert parse_size(f"{number}KiB") == 1024 * number
+    assert parse_ratio(f"{number}%") == number / 100
+
+
+@given(st.floats(min_value=0, max_value=999))
+def test_a_shown_rate_reads_back_within_half_of_its_last_digit(per_s: float) -> None:
+    assert parse_rate(format_rate(per_s)) == pytest.approx(per_s, rel=0.005, abs=0.005)
+
+
+@given(st.floats(min_value=0, max_value=999 * 1024**3))
+def test_a_shown_size_reads_back_within_half_of_its_last_digit(size_bytes: float) -> None:
+    shown = format_size(size_bytes).replace(",", "")
+
+    assert parse_size(shown) == pytest.approx(size_bytes, rel=0.005, abs=1)
+
+
+@given(st.floats(min_value=0, max_value=1e7), st.floats(min_value=0, max_value=1e7))
+def test_a_longer_duration_is_never_shown_shorter(first: float, second: float) -> None:
+    shorter, longer = sorted([first, second])
+
+    assert parse_duration(format_duration(shorter)) <= parse_duration(format_duration(longer))
 
 
 @given(st.text(max_size=30))

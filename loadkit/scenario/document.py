@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode, YAMLError
 from yaml.composer import Composer
-from yaml.error import MarkedYAMLError
+from yaml.error import Mark, MarkedYAMLError
 from yaml.parser import Parser
 from yaml.reader import Reader, ReaderError
 from yaml.resolver import BaseResolver
@@ -25,7 +25,7 @@ _TAG = "tag:yaml.org,2002:"
 
 
 class _Composer(Reader, Scanner, Parser, Composer, BaseResolver):
-    """Text to nodes. Plain scalars resolve by YAML 1.2's core schema: no on/off/yes/no, no 1:30, no octal, no dates."""
+    """Text to nodes. Plain scalars resolve by part of YAML 1.2's core schema: no on/off/yes, no 1:30, 0x1f or dates."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -45,12 +45,18 @@ class _Composer(Reader, Scanner, Parser, Composer, BaseResolver):
         self._depth -= 1
         return node
 
+    def scan_flow_scalar_non_spaces(self, double: object, start_mark: Mark) -> list[str]:
+        chunks: list[str] = super().scan_flow_scalar_non_spaces(double, start_mark)
+        "".join(chunks).encode()  # an escape can name half a character, which no file and no message can hold
+        return chunks
 
+
+# Python writes a float with up to 20 decimals: 17 digits after the 0.000 of the smallest without an exponent.
 _SCALARS = {
     "bool": (r"true|false", "tf"),
     "null": (r"~|null|", ("~", "n", "")),
     "int": (r"[-+]?(?:0|[1-9][0-9]{0,18})", "-+0123456789"),
-    "float": (r"[-+]?[0-9]{1,18}\.[0-9]{0,18}(?:e[-+][0-9]{1,3})?", "-+0123456789"),
+    "float": (r"[-+]?[0-9]{1,18}\.[0-9]{0,20}(?:e[-+][0-9]{1,3})?", "-+0123456789"),
 }
 for _name, (_pattern, _first_characters) in _SCALARS.items():
     _Composer.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), list(_first_characters))
@@ -108,6 +114,8 @@ def read_document(text: str) -> Document:
         root = composer.get_single_node()
     except YAMLError as error:
         return Document(slips=[_slip_of(error, text)])
+    except (ValueError, OverflowError):  # PyYAML passes on what chr() and int() say of \UFFFFFFFF or of endless digits
+        return Document(slips=[Slip(composer.line + 1, "is not YAML: an escape or a number is out of bounds")])
     if root is None:
         return Document(slips=[Slip(1, "the file is empty")])
     return _Flattener(composer.node_count).flatten(root)

@@ -66,6 +66,10 @@ def parse_target_url(url: str) -> TargetAddress:
     Raises:
         UsageError: If it is no such URL or carries more than scheme, host and port.
     """
+    if "@" in url:  # looked for first, because the other messages repeat the URL
+        raise UsageError("credentials in the target's URL are refused", hint="put an auth block under target")
+    if not url.isprintable() or url != url.strip():  # urlsplit drops such characters silently
+        raise UsageError(f"{url!r} has white space or control characters", hint="write smtp://host:port")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -73,12 +77,10 @@ def parse_target_url(url: str) -> TargetAddress:
         raise UsageError(f"{url!r} is not a URL: {error}", hint="write smtp://host:port") from error
     if parts.scheme not in DEFAULT_PORTS:
         raise UsageError(f"{url!r} does not start with smtp://, smtps:// or lmtp://", hint="write smtp://host:port")
-    if "@" in parts.netloc:
-        raise UsageError("credentials in the target's URL are refused", hint="put an auth block under target")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise UsageError(f"{url!r} has more than scheme, host and port", hint="write smtp://host:port")
     host = (parts.hostname or "").lower()
-    if not is_host(host):
+    if not is_host(host) or ("[" in parts.netloc) != _is_ipv6(host):
         raise UsageError(f"{url!r} has no valid host", hint="write smtp://host:port")
     if port == 0:
         raise UsageError(f"{url!r} has port 0", hint=f"ports go from 1 to {_MAX_PORT}")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
+_MAX_SHOWN = 300
+
 # Pydantic's error types in our words; braces take the error's own context.
 _WORDS = {
     "missing": "is missing",
@@ -113,14 +115,23 @@ def _problems(file: str, document: Document, findings: Iterable[Finding]) -> tup
     slips += [
         Slip(document.line_of(finding.key), finding.message, finding.key, finding.fix)
         for finding in findings
-        if not any(finding.key[: len(key)] == key for key in misread)
+        if misread.isdisjoint(finding.key[:length] for length in range(1, len(finding.key) + 1))
     ]
     slips.sort(key=lambda slip: slip.line)
-    return tuple(Problem(slip.message, file, slip.line, _show_key(slip.key), slip.fix) for slip in slips)
+    return tuple(
+        Problem(_abridge(slip.message), file, slip.line, _abridge(_show_key(slip.key)), slip.fix) for slip in slips
+    )
+
+
+def _abridge(text: str) -> str:
+    """A text that may repeat what was written, short enough to be read."""
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 100]} ... {text[-95:]}"
 
 
 def _findings_of(details: ErrorDetails) -> Iterator[Finding]:
-    key: KeyPath = tuple(part for part in details["loc"] if part != "[key]")
+    key: KeyPath = details["loc"]
+    if details["type"] == "value_error" and key[-1:] == ("[key]",):  # pydantic's mark that the key itself is wrong
+        key = key[:-1]
     context = details.get("ctx", {})
     error = context.get("error")
     if isinstance(error, FindingsError):

@@ -48,6 +48,7 @@ from loadkit.scenario.texts import (
     IpAddress,
     LocalPart,
     Name,
+    Prose,
     TargetUrl,
 )
 from loadkit.scenario.thresholds import Threshold, ThresholdError, parse_metric_key, parse_threshold
@@ -366,7 +367,7 @@ class Scenario(Block):
     """What to send and when, where to, and what the outcome must be."""
 
     name: Name = Field(alias="scenario")
-    description: str = Field("", max_length=10_000)
+    description: Prose = Field("", max_length=10_000)
     seed: WholeNumber = Field(1, ge=0, le=2**63 - 1)
     target: Target = Target()
     sessions: Sessions = Sessions()

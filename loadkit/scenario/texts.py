@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MAX_CORPUS_FILES = 1000
 
+# Control characters and Unicode's own line ends, at which Python's email package ends a header.
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+
 
 def _matching(pattern: str, meaning: str) -> AfterValidator:
     def check(text: str) -> str:
@@ -55,11 +58,29 @@ def _check_ip_address(text: str) -> str:
     return text
 
 
+def _check_prose(text: str) -> str:
+    if re.search(rf"[{_CONTROLS}]", text.replace("\n", "").replace("\t", "")):
+        raise ValueError("holds control characters")
+    return text
+
+
+def _check_environment_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", text):
+        # The text may be the secret itself, so it is not repeated.
+        raise FindingsError(
+            Finding("is not the name of an environment variable", fix="keep the secret out of the file")
+        )
+    return text
+
+
 def _find_corpus(value: object, info: ValidationInfo) -> Path:
     path = ((info.context or Path.cwd()) / str(value)).resolve()
-    if not path.exists():
-        raise ValueError(f"{value!r} does not exist beside the scenario")
-    files = sum(1 for _ in path.glob("*.eml")) if path.is_dir() else 1
+    try:
+        if not path.exists():
+            raise ValueError(f"{value!r} does not exist beside the scenario")
+        files = sum(1 for _ in path.glob("*.eml")) if path.is_dir() else 1
+    except OSError as error:
+        raise ValueError(f"{value!r} can't be read: {error.strerror}") from error
     if not files:
         raise ValueError(f"{value!r} has no .eml file")
     if files > MAX_CORPUS_FILES:
@@ -74,10 +95,15 @@ LocalPart = Annotated[
         r"(?!\.)(?!.*\.\.)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,50}", "the local part of an address (RFC 5321 dot-string)"
     ),
 ]
-HeaderText = Annotated[str, _matching(r"[^\x00-\x1f\x7f]{0,200}", "one line of at most 200 characters")]
-FileName = Annotated[str, _matching(r'[^\x00-\x1f\x7f"/\\]{1,100}', "a file name without path or quotes")]
-ContentType = Annotated[str, _matching(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}", "a content type such as text/csv")]
-EnvironmentName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,99}", "the name of an environment variable")]
+Prose = Annotated[str, AfterValidator(_check_prose)]
+HeaderText = Annotated[str, _matching(rf"[^{_CONTROLS}]{{0,200}}", "one line of at most 200 characters")]
+FileName = Annotated[str, _matching(rf'[^{_CONTROLS}"/\\]{{1,100}}', "a file name without path or quotes")]
+ContentType = Annotated[
+    str,
+    # multipart and message hold parts of their own, which random bytes are not
+    _matching(r"(?!multipart/|message/)[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}", "a content type such as text/csv"),
+]
+EnvironmentName = Annotated[str, AfterValidator(_check_environment_name)]
 Domain = Annotated[str, AfterValidator(_check_domain)]
 IpAddress = Annotated[str, AfterValidator(_check_ip_address)]
 AllowedHost = Annotated[str, _accepted_by(parse_host_port)]

@@ -232,10 +232,10 @@ def _statistic(metric: str, word: str, percent: str | None) -> tuple[Statistic, 
     known = METRICS[metric].statistics
     if word not in known:
         raise ThresholdError(f"{metric} has no statistic {word!r}", fix=suggest(word, known))
-    if word == "med":
-        word, percent = "p", percent or "50"
-    elif (word == "p") != (percent is not None):
+    if (word == "p") != (percent is not None):
         raise ThresholdError(f"{word!r} is not understood here", fix="only p takes a percentile, such as p(95)")
+    if word == "med":
+        percent = "50"
     if percent is None:
         return cast("Statistic", word), None
     quantile = float(Decimal(percent) / 100)

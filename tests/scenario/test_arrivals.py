@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadkit.scenario.arrivals import Schedule, StageSpan, Times, stage_spans
-from loadkit.scenario.load import parse_scenario
+from loadkit.scenario.load import load_scenario, parse_scenario
 from loadkit.scenario.schema import Load
+
+# A rate of 0 invites a division by it, of which numpy only warns.
+pytestmark = pytest.mark.filterwarnings("error")
+
+BUNDLED = Path(__file__).parents[2] / "scenarios"
 
 
 def load_of(**block: Any) -> Load:
@@ -212,3 +218,85 @@ def test_a_huge_schedule_costs_no_memory() -> None:
     assert schedule.expected_arrivals == 20_000 * 86_400
     assert [block.size for block in blocks] == [1000, 1000, 1000]
     assert blocks[-1][-1] == pytest.approx(3000 / 20_000, rel=0.1)
+
+
+@given(curve=curves(), stretch=st.floats(0.01, 3))
+@settings(max_examples=40, deadline=None)
+def test_expected_arrivals_are_the_integral_of_the_rate(curve: list[dict[str, Any]], stretch: float) -> None:
+    load = load_of(stages=curve)
+    area = area_until(load, math.inf)
+
+    assert Schedule(load, seed=1).expected_arrivals == pytest.approx(area, rel=1e-12)
+    assert Schedule(load, seed=1, stretch=stretch).expected_arrivals == pytest.approx(area * stretch, rel=1e-12)
+
+
+def test_pauses_at_both_ends_take_time_and_no_arrivals() -> None:
+    load = load_of(
+        arrivals="even",
+        stages=[{"name": "before", "rate": "0/s", "duration": "2s"}, hold("10/s", "1s"), hold("0/s", "3s")],
+    )
+    schedule = Schedule(load, seed=1)
+
+    assert all_times(schedule).tolist() == pytest.approx([2.05 + index / 10 for index in range(10)])
+    assert schedule.duration_s == 6
+
+
+def test_an_arrival_at_the_foot_of_a_ramp_from_zero_comes_at_its_start() -> None:
+    # The hold has the area 1/2 of the first arrival; then r(t) = 2 t, so the others follow at the roots of 1, 2, ...
+    load = load_of(
+        arrivals="even",
+        stages=[hold("1/s", "500ms"), {"name": "rise", "from": "0/s", "to": "20/s", "duration": "10s"}],
+    )
+
+    times = all_times(Schedule(load, seed=1))
+
+    assert times.tolist() == pytest.approx([0.5 + math.sqrt(index) for index in range(100)])
+
+
+def test_a_time_at_a_border_belongs_to_the_later_stage_and_none_is_beyond_the_last() -> None:
+    schedule = Schedule(load_of(stages=[hold("10/s", "1s"), hold("20/s", "2s")]), seed=1)
+
+    assert schedule.stage_of(np.array([0.0, 0.999, 1.0, 2.999, 3.0, 9.0])).tolist() == [0, 0, 1, 1, 1, 1]
+
+
+def test_a_fraction_of_an_arrival_counts_when_it_is_above_one_half() -> None:
+    counts = {
+        duration: len(all_times(Schedule(load_of(arrivals="even", stages=[hold("10/s", duration)]), seed=1)))
+        for duration in ("1.04s", "1.05s", "1.06s")
+    }
+
+    assert counts == {"1.04s": 10, "1.05s": 10, "1.06s": 11}
+
+
+def test_a_stretched_poisson_schedule_keeps_its_rate() -> None:
+    # 10,000 expected arrivals with standard deviation 100: five of them on each side.
+    load = load_of(stages=[hold("100/s", "1h")])
+
+    times = all_times(Schedule(load, seed=8, stretch=100 / 3600))
+
+    assert times[-1] <= 100
+    assert times.size == pytest.approx(10_000, abs=500)
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        # Rate times seconds of each stage, by hand; a ramp has the mean of its ends.
+        ("promotion", [4800, 19_200, 6600, 72_000, 107_250, 99_000, 82_500]),
+        (
+            "exam_batch",
+            [600, 54_000, 1800, 36_000, 420, 54_000, 2100, 36_000, 420, 54_000, 2100, 36_000, 2100],
+        ),
+        ("steady", [1000, 12_000]),
+        ("smoke", [100]),
+    ],
+)
+def test_bundled_schedules_have_the_counts_worked_out_by_hand(name: str, counts: list[int]) -> None:
+    scenario = load_scenario(BUNDLED / f"{name}.yaml")
+    schedule = Schedule(scenario.load, scenario.seed)
+    drawn = sum(np.bincount(schedule.stage_of(block), minlength=len(counts)) for block in schedule.blocks())
+
+    assert schedule.expected_arrivals == pytest.approx(sum(counts), rel=1e-12)
+    # Even arrivals are exact; Poisson ones lie within five standard deviations.
+    spread = 0.0 if scenario.load.arrivals == "even" else 5.0
+    assert np.all(np.abs(drawn - np.array(counts)) <= spread * np.sqrt(counts))

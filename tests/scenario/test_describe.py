@@ -8,6 +8,8 @@ from loadkit.scenario.describe import describe, expected_messages
 from loadkit.scenario.load import load_scenario, parse_scenario
 
 GOOD = Path(__file__).parent / "good"
+GOLDEN = Path(__file__).parent / "golden"
+BUNDLED = Path(__file__).parents[2] / "scenarios"
 MESSAGES = "messages: {note: {size: 2KiB, recipients: {uniform: [1, 3]}}}\n"
 HOLD = "scenario: x\nload: {stages: [{name: hold, rate: 50/s, duration: 20s}]}\n"
 
@@ -112,3 +114,34 @@ def test_kinds_that_are_more_than_a_size() -> None:
     assert notice.startswith("  order_notice: 46.2 % of messages, 15.7KiB on average (at most 1MiB), 2.9 recipients")
     assert any(line.endswith("2 own messages from corpus") for line in lines)
     assert any(line.endswith("1 own message from first.eml") for line in lines)
+
+
+@pytest.mark.parametrize("name", ["exam_batch", "promotion", "smoke", "steady"])
+def test_bundled_scenarios_in_words(name: str) -> None:
+    text = describe(load_scenario(BUNDLED / f"{name}.yaml"))
+
+    assert text == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "messages", "recipients_per_message"),
+    [
+        ("exam_batch", 600 + 3 * 300 * 180 + 3 * 200 * 180 + 5 * (360 + 3 * 420) + 2 * 420, 1.0),
+        (
+            "promotion",
+            40 * 600 + 220 * 30 + 400 * 180 + 275 * 390 + 110 * 900 + 55 * 1500,
+            0.7 * 1 + 0.2 * 30 + 0.1 * 1,
+        ),
+        ("smoke", 20 * 5, 1.0),
+        ("steady", 200 * 65, 0.9 * (0.8 * 1 + 0.15 * 3 + 0.05 * 10) + 0.1 * 1),
+    ],
+)
+def test_bundled_numbers(name: str, messages: int, recipients_per_message: float) -> None:
+    text = describe(load_scenario(BUNDLED / f"{name}.yaml"))
+
+    assert f"About {messages:,} messages in " in text
+    assert f" of content to {messages * recipients_per_message:,.0f} recipients." in text
+
+
+def test_every_bundled_scenario_has_a_golden_description() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == {path.stem for path in BUNDLED.glob("*.yaml")}

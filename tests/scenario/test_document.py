@@ -35,6 +35,7 @@ def test_a_key_that_is_absent_has_the_line_of_the_block_around_it() -> None:
         ("+7", 7),
         ("1.5", 1.5),
         ("1.0e-07", 1e-07),
+        ("0.00012345678901234567", 0.00012345678901234567),
         ("yes", "yes"),
         ("no", "no"),
         ("on", "on"),
@@ -73,13 +74,32 @@ def test_endless_nesting_is_refused_at_once(text: str) -> None:
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('a: 1\nb: "\\UFFFFFFFF"\n', 2),
+        ('a: 1\nb: "\\U00110000"\n', 2),
+        ('a: 1\nb: "\\ud800"\n', 2),
+        ('a: 1\n"\\udfff": 1\n', 2),
+        (f"%YAML 1.{'9' * 5000}\n---\na: 1\n", 1),
+    ],
+    ids=["beyond C", "beyond Unicode", "half a character", "half a character as key", "endless digits"],
+)
+def test_escapes_and_numbers_out_of_bounds_are_slips(text: str, line: int) -> None:
+    document = read_document(text)
+
+    assert [(slip.line, slip.message) for slip in document.slips] == [
+        (line, "is not YAML: an escape or a number is out of bounds")
+    ]
+
+
 def test_a_long_text_is_refused_unread() -> None:
     document = read_document("- x\n" * 300_000)
 
     assert [(slip.line, slip.message) for slip in document.slips] == [(1, "the text is longer than 1024 KiB")]
 
 
-@given(st.text(alphabet=st.sampled_from(list("ab:-{}[]&*!#|>'\"\n\t ,?~1.%@")), max_size=60))
+@given(st.text(alphabet=st.sampled_from(list("abUuxdf0:-{}[]&*!#|>'\"\\\n\t ,?~1.%@")), max_size=60))
 @settings(max_examples=400, deadline=None)
 def test_any_text_gives_data_or_slips(text: str) -> None:
     document = read_document(text)

@@ -60,6 +60,12 @@ def test_a_target_knows_its_protocol() -> None:
         ("smtp://[::1", "not a URL"),
         ("smtp://mail.example.net/path", "more than scheme, host and port"),
         ("smtp://mail.example.net?x=1", "more than scheme, host and port"),
+        ("smtp://mail.exam\nple.net", "white space or control characters"),
+        ("smtp://mail.example.net\t", "white space or control characters"),
+        (" smtp://mail.example.net", "white space or control characters"),
+        ("smtp://[v1.fe80]", "no valid host"),
+        ("smtp://[mail.example.net]", "not a URL|no valid host"),
+        ("smtp://[fe80::1%eth0]", "no valid host"),
     ],
 )
 def test_what_is_no_target(url: str, words: str) -> None:
@@ -69,9 +75,22 @@ def test_what_is_no_target(url: str, words: str) -> None:
     assert caught.value.hint
 
 
-def test_a_refused_url_does_not_repeat_its_secret() -> None:
-    with pytest.raises(UsageError) as caught:
-        parse_target_url("smtp://me:hunter2@mail.example.net")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://me:hunter2@mail.example.net",
+        "smtp://me:hunter2@mail.example.net:99999",
+        "smtp://me:hunter2/@mail.example.net",
+        "smtp://me:hunter2@mail\u2100.example.net",
+        "smtp://me:hunter2@",
+        "smtp://me:hunter2\n@mail.example.net",
+        "http://me:hunter2@mail.example.net",
+        "me:hunter2@mail.example.net",
+    ],
+)
+def test_a_refused_url_does_not_repeat_its_secret(url: str) -> None:
+    with pytest.raises(UsageError, match="credentials") as caught:
+        parse_target_url(url)
 
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 

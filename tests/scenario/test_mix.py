@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.binomial import binomial_bounds
 
 from loadkit.scenario.load import load_scenario, parse_scenario
 from loadkit.scenario.mix import Draws, Mix, corpus_files
@@ -48,8 +49,9 @@ def test_kinds_come_by_weight(everything: Scenario) -> None:
     draws = Mix(everything).draw(65_000)
 
     assert Mix(everything).kinds == ("order_notice", "report", "fixed", "own", "own_single")
-    shares = np.bincount(draws.kind, minlength=5) / len(draws)
-    assert shares.tolist() == pytest.approx([3 / 6.5, 0.5 / 6.5, 1 / 6.5, 1 / 6.5, 1 / 6.5], abs=0.01)
+    for weight, count in zip((3, 0.5, 1, 1, 1), np.bincount(draws.kind, minlength=5), strict=True):
+        lowest, highest = binomial_bounds(65_000, weight / 6.5)
+        assert lowest <= count <= highest
 
 
 def test_sizes_recipients_and_variants_follow_the_kind(everything: Scenario) -> None:
@@ -63,6 +65,10 @@ def test_sizes_recipients_and_variants_follow_the_kind(everything: Scenario) -> 
     assert (draws.recipients[report].min(), draws.recipients[report].max()) == (1, 50)
     assert set(draws.size_bytes[fixed].tolist()) == {1024, 20 * 1024}
     assert set(draws.recipients[fixed].tolist()) == {2}
+    lowest, highest = binomial_bounds(int(notice.sum()), 0.9)
+    assert lowest <= np.count_nonzero(draws.recipients[notice] == 1) <= highest
+    lowest, highest = binomial_bounds(int(own.sum()), 0.5)
+    assert lowest <= np.count_nonzero(draws.variant[own] == 0) <= highest
     assert set(draws.variant[own].tolist()) == {0, 1}
     sizes = [template.minimum_bytes for template in mix.templates[3]]
     assert draws.size_bytes[own].tolist() == [sizes[variant] for variant in draws.variant[own]]
@@ -76,6 +82,7 @@ def test_addresses_stay_within_their_number(everything: Scenario) -> None:
     assert set(draws.sender.tolist()) == {0, 1, 2}
     assert 0 <= draws.first_recipient.min() <= draws.first_recipient.max() < mix.recipient_count == 500
     assert mix.sender_address(2) == "no-reply+2@example.org"
+    assert mix.sender_address(3) == "no-reply+0@example.org"
     assert mix.recipient_address(499) == "staff.499@corp.example.cn"
     assert mix.recipient_address(500) == "staff.0@corp.example.cn"
 
@@ -95,17 +102,22 @@ messages:
     assert of_a.tolist() == alone.size_bytes[: len(of_a)].tolist()
 
 
-def test_a_drawn_size_is_the_size_of_the_content() -> None:
-    mix = Mix(load_scenario(GOOD / "everything.yaml"))
+@pytest.mark.parametrize(
+    "ids",
+    [IdHeaders("abcd1234", 1).lines(0, 1.7e9, 1.7e9), IdHeaders("a" * 16, 10**9).lines(2**31 - 1, 9e9, 9e9)],
+    ids=["short", "long"],
+)
+def test_a_drawn_size_is_the_size_of_the_content(everything: Scenario, ids: bytes) -> None:
+    mix = Mix(everything)
     draws = mix.draw(300)
-    ids = IdHeaders("abcd1234", 1).lines(1000, 1.7e9, 1.7e9)
 
     for kind, variant, size_bytes in zip(draws.kind, draws.variant, draws.size_bytes, strict=True):
         template = mix.templates[kind][variant]
         bdat = template.render_bdat(ids, int(size_bytes))
         content = bdat.partition(b"\r\n")[2]
         # An own message is not padded: its size holds room for the longest identifying headers.
-        assert int(size_bytes) - (100 if kind >= 3 else 0) <= len(content) <= int(size_bytes)
+        spare = 0 if template.padded else 200 - len(ids)
+        assert len(content) == size_bytes - spare
 
 
 def test_a_kind_without_size_takes_1_kib_or_what_its_attachments_need() -> None:
@@ -128,3 +140,20 @@ messages:
 def test_a_corpus_is_its_eml_files_by_name() -> None:
     assert [path.name for path in corpus_files(GOOD / "corpus")] == ["first.eml", "second.eml"]
     assert corpus_files(GOOD / "corpus" / "first.eml") == [GOOD / "corpus" / "first.eml"]
+
+
+def test_kinds_senders_and_recipients_are_drawn_independently(everything: Scenario) -> None:
+    # The correlation of n independent pairs is below 5 / sqrt(n) with probability 1 - 6e-7.
+    draws = Mix(everything).draw(40_000)
+    columns = np.stack([draws.kind, draws.sender, draws.first_recipient]).astype(float)
+
+    correlations = np.corrcoef(columns) - np.eye(3)
+    assert np.abs(correlations).max() < 5 / 40_000**0.5
+
+
+def test_every_sender_is_drawn_equally_often(everything: Scenario) -> None:
+    lowest, highest = binomial_bounds(30_000, 1 / 3)
+
+    counts = np.bincount(Mix(everything).draw(30_000).sender, minlength=3)
+
+    assert lowest <= counts.min() <= counts.max() <= highest

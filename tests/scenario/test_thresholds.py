@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadkit.scenario.thresholds import (
     METRICS,
@@ -94,7 +97,21 @@ def test_zero_failures_are_an_observation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "text"), [("nonsense", "avg < 1s"), ("transactions", "avg < 1s"), ("", ""), ("{}", "")]
+    ("key", "text"),
+    [
+        ("nonsense", "avg < 1s"),
+        ("transactions", "avg < 1s"),
+        ("", ""),
+        ("{}", ""),
+        ("transaction_duration", "med(95) < 1s"),
+        ("transaction_duration", "p(95) < 1s < 2s"),
+        ("transaction_duration", "p(95) =< 1s"),
+        ("transaction_duration", "p(9.1234567) < 1s"),
+        ("transaction_duration", "P(95) < 1s"),
+        ("transaction_failed", "rate < 1"),
+        ("transaction_failed", "count < 1.5"),
+        ("transaction_failed{kind:a,}{stage:b}", "count < 1"),
+    ],
 )
 def test_what_is_no_threshold(key: str, text: str) -> None:
     with pytest.raises(ThresholdError):
@@ -110,3 +127,20 @@ def test_every_metric_offers_something() -> None:
             limit = "1/s" if (name, statistic) == ("transactions", "rate") else limits.get(statistic, "1s")
             condition = f"{'p(95)' if statistic == 'p' else statistic} < {limit}"
             assert isinstance(parse_threshold(name + phases.get(name, ""), condition), Threshold)
+
+
+@given(
+    percent=st.decimals(min_value="0.000001", max_value="99.999999", places=6),
+    operator=st.sampled_from(["<", "<=", ">", ">=", "==", "!="]),
+    milliseconds=st.integers(0, 10**6),
+    kind=st.sampled_from(["", "order_notice"]),
+)
+def test_what_is_written_is_what_is_asked(percent: Decimal, operator: str, milliseconds: int, kind: str) -> None:
+    key = f"service_duration{{kind:{kind}}}" if kind else "service_duration"
+
+    threshold = parse_threshold(key, f"p({percent}) {operator} {milliseconds}ms")
+
+    assert threshold.quantile == float(percent / 100)
+    assert threshold.operator == operator
+    assert threshold.limit == pytest.approx(milliseconds / 1000)
+    assert parse_threshold(threshold.metric_key, threshold.text) == threshold
