@@ -1,4 +1,4 @@
-"""Interval histograms: recorded by the batch, added to the run's totals every ten seconds, and written one by one."""
+"""Interval histograms: recorded by the batch, and settled one by one: added to the run's totals and written."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from loadkit.measure.statistics import Series
 
 Integers = npt.NDArray[np.int64]
+
+_RESERVED_ROWS = 256
 
 
 class HistogramWriter(Protocol):
@@ -33,7 +35,8 @@ class HistogramBank:
 
     def __init__(self, size: int) -> None:
         self._rows = np.full(size, -1, dtype=np.int64)
-        self._counts = np.zeros((8, COUNTS_LENGTH), dtype=np.int64)
+        # Memory that is only reserved costs nothing; to grow later would stall the loop for milliseconds.
+        self._counts = np.zeros((min(size, _RESERVED_ROWS), COUNTS_LENGTH), dtype=np.int64)
         self._used = 0
         self._top = 0
 
@@ -48,7 +51,7 @@ class HistogramBank:
             return
         rows = self._rows[numbers]
         if rows.min() < 0:
-            self._allot(np.unique(numbers[rows < 0]))
+            self._allot(np.flatnonzero(np.bincount(numbers[rows < 0])))
             rows = self._rows[numbers]
         self._top = max(self._top, int(indexes.max()) + 1)
         np.add.at(self._counts.reshape(-1), rows * COUNTS_LENGTH + indexes, 1)
@@ -70,15 +73,20 @@ class HistogramBank:
         indexes = np.flatnonzero(row)
         return indexes, row[indexes]
 
-    def clear(self) -> None:
-        """Forget all values and keep the memory."""
-        self._counts[: self._used, : self._top] = 0
-        self._rows[:] = -1
+    def take(self, number: int) -> tuple[Integers, Integers]:
+        """As `get`, and forget the histogram."""
+        indexes, counts = self.get(number)
+        self._counts[self._rows[number], indexes] = 0
+        self._rows[number] = -1
+        return indexes, counts
+
+    def recycle(self) -> None:
+        """Give out the rows again from the first; every histogram must have been taken."""
         self._used = self._top = 0
 
 
 class IntervalHistograms(Mapping["Series", Histogram]):
-    """A run's histograms by series: the sum of all closed intervals and the open one.
+    """A run's histograms by series: the totals of settled intervals, the closed one and the open one.
 
     Args:
         series: Every series there may be; values are recorded by its number in this tuple.
@@ -89,10 +97,15 @@ class IntervalHistograms(Mapping["Series", Histogram]):
         self._series = series
         self._numbers = {one: number for number, one in enumerate(series)}
         self._writer = writer
-        self._open = HistogramBank(len(series))
-        self._start_s = 0.0
+        self._open, self._closed = HistogramBank(len(series)), HistogramBank(len(series))
+        self._start_s = self._closed_start_s = self._closed_length_s = 0.0
+        self._unsettled: deque[int] = deque()
         self._totals: dict[int, Histogram] = {}
-        self._unwritten: deque[tuple[Series, float, float, Histogram]] = deque()
+
+    @property
+    def start_s(self) -> float:
+        """When the open interval began, in seconds since the run's start."""
+        return self._start_s
 
     def record(self, numbers: Integers, indexes: Integers) -> None:
         """Count one value each: number of the series and `counts_index` of the value."""
@@ -100,41 +113,45 @@ class IntervalHistograms(Mapping["Series", Histogram]):
 
     def close(self, now_s: float) -> None:
         """End the open interval and begin the next."""
-        while self._unwritten:
-            self.write_one()
-        for number in self._open.numbers():
-            interval = Histogram()
-            interval.add_counts(*self._open.get(number))
-            self._totals.setdefault(number, Histogram()).merge(interval)
-            if self._writer:
-                self._unwritten.append((self._series[number], self._start_s, now_s - self._start_s, interval))
-        self._open.clear()
+        self.settle_all()
+        self._closed.recycle()
+        self._open, self._closed = self._closed, self._open
+        self._unsettled.extend(self._closed.numbers())
+        self._closed_start_s, self._closed_length_s = self._start_s, now_s - self._start_s
         self._start_s = now_s
 
-    @property
-    def start_s(self) -> float:
-        """When the open interval began, in seconds since the run's start."""
-        return self._start_s
+    def settle_one(self) -> None:
+        """Add one histogram of the closed interval to the totals and write it.
 
-    def write_one(self) -> None:
-        """Write one histogram of the closed interval; at 0.25 ms each, all at once would stall the loop."""
-        if self._unwritten and self._writer:
-            self._writer.append_histogram(*self._unwritten.popleft())
+        At 0.3 ms each, all of them at once would stall the load generator's loop.
+        """
+        if not self._unsettled:
+            return
+        number = self._unsettled.popleft()
+        interval = Histogram()
+        interval.add_counts(*self._closed.take(number))
+        self._totals.setdefault(number, Histogram()).merge(interval)
+        if self._writer:
+            self._writer.append_histogram(self._series[number], self._closed_start_s, self._closed_length_s, interval)
 
-    def write_all(self) -> None:
-        """Write what is still to be written."""
-        while self._unwritten:
-            self.write_one()
+    def settle_all(self) -> None:
+        """Settle what is left of the closed interval."""
+        while self._unsettled:
+            self.settle_one()
 
     def __getitem__(self, series: Series) -> Histogram:
         number = self._numbers[series]
         histogram = Histogram()
         histogram.merge(self._totals.get(number, histogram))
-        histogram.add_counts(*self._open.get(number))
+        for bank in (self._closed, self._open):
+            histogram.add_counts(*bank.get(number))
         return histogram
 
     def __iter__(self) -> Iterator[Series]:
-        return (self._series[number] for number in sorted({*self._totals, *self._open.numbers()}))
+        return (self._series[number] for number in sorted(self._used_numbers()))
 
     def __len__(self) -> int:
-        return len({*self._totals, *self._open.numbers()})
+        return len(self._used_numbers())
+
+    def _used_numbers(self) -> set[int]:
+        return {*self._totals, *self._closed.numbers(), *self._open.numbers()}

@@ -128,24 +128,22 @@ class SequenceBitmap:
         Raises:
             SequenceRefusedError: If a number is out of range or too far from the others; those before it are marked.
         """
-        distinct = np.unique(seqs)
+        ordered = np.sort(seqs)
         before = self._count
-        starts = np.flatnonzero(np.diff(distinct >> 16, prepend=-1))
-        for group in np.split(distinct, starts[1:]):
-            self._mark_in_page(group)
+        starts = np.flatnonzero(np.diff(ordered >> 16, prepend=-1))
+        for group in np.split(ordered, starts[1:]):
+            if group.size:
+                self._mark_in_page(int(group[0]) >> 16, group & (_PAGE_BITS - 1))
         return int(seqs.size) - (self._count - before)
 
-    def _mark_in_page(self, distinct: npt.NDArray[np.int64]) -> None:
-        """Mark distinct numbers of one page."""
-        if not distinct.size:
-            return
-        number = int(distinct[0]) >> 16
+    def _mark_in_page(self, number: int, places: npt.NDArray[np.int64]) -> None:
         page = self._pages.get(number)
-        bits = np.frombuffer(self._new_page(number) if page is None else page, dtype=np.uint8)
-        positions = (distinct & 0xFFFF) >> 3
-        masks = np.left_shift(1, distinct & 7).astype(np.uint8)
-        self._count += int(np.count_nonzero(bits[positions] & masks == 0))
-        np.bitwise_or.at(bits, positions, masks)
+        packed = np.frombuffer(self._new_page(number) if page is None else page, dtype=np.uint8)
+        bits = np.unpackbits(packed, bitorder="little")
+        self._count -= int(np.count_nonzero(bits))
+        bits[places] = 1
+        self._count += int(np.count_nonzero(bits))
+        packed[:] = np.packbits(bits, bitorder="little")
 
     def _new_page(self, number: int) -> bytearray:
         if not 0 <= number < MAX_SEQUENCE // _PAGE_BITS:
@@ -209,12 +207,12 @@ class SequenceBitmap:
             ValueError: If the data is damaged.
         """
         record = 4 + _PAGE_BYTES
-        stream = zlib.decompressobj()
+        reader = zlib.decompressobj()
         try:
-            raw = stream.decompress(data, record * (MAX_SEQUENCE // _PAGE_BITS))
+            raw = reader.decompress(data, record * (MAX_SEQUENCE // _PAGE_BITS) + 1)
         except zlib.error as error:
             raise ValueError(f"not a sequence bitmap: {error}") from error
-        if not stream.eof or len(raw) % record:
+        if not reader.eof or len(raw) % record:
             raise ValueError("not a sequence bitmap: cut short")
         bitmap = cls()
         for start in range(0, len(raw), record):

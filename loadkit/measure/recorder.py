@@ -104,7 +104,7 @@ class Recorder:
     def add(self, batch: Batch) -> None:
         """Take what happened since the last batch.
 
-        Runs in the load generator's loop: 0.2 ms for a batch of 250 transactions.
+        Runs in the load generator's loop: 0.35 ms for a batch of 250 transactions, of which 0.2 ms for the first.
         """
         self._gauges = batch.gauges
         self._outcomes.learn()
@@ -116,7 +116,7 @@ class Recorder:
             self._timeline.add_arrivals("offered", batch.offered)
         if len(batch.shed):
             self._timeline.add_arrivals("shed", batch.shed)
-        self._histograms.write_one()
+        self._histograms.settle_one()
 
     def _add_transactions(self, columns: Rows) -> None:
         cells = (columns[Tx.STAGE] * len(self._plan.kinds) + columns[Tx.KIND]).astype(np.int64)
@@ -159,7 +159,7 @@ class Recorder:
         """
         self._take_rows(math.floor(now_s) + 1, now_s)
         self._close_interval(now_s)
-        self._histograms.write_all()
+        self._histograms.settle_all()
 
     def _take_rows(self, before_second: int, now_s: float) -> None:
         rows = self._timeline.take(before_second, self._gauges)

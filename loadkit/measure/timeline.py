@@ -118,17 +118,17 @@ class TimelineBuilder:
         }
         for counter, pending in self._arrivals.items():
             events[counter] = self._keys(*pending.take(before_second))
-        keys = np.unique(np.concatenate((self._grid(before_second), *events.values())))
-        rows = self._counts(keys, events)
-        group = np.searchsorted(keys, events["completed"])
-        for index, kind in enumerate(CLASSES):
+        index = _KeyIndex(np.concatenate((self._grid(before_second), *events.values())))
+        rows = self._key_columns(index.keys)
+        rows |= {counter: index.count(happened) for counter, happened in events.items()}
+        for number, kind in enumerate(CLASSES):
             if kind in FAILED:
-                rows[FAILED[kind]] = np.bincount(group[done[2] == index], minlength=keys.size)
-        size = np.bincount(np.searchsorted(keys, events["accepted"]), weights=accepted[6], minlength=keys.size)
-        rows["accepted_bytes"] = size.astype(np.int64)
-        rows |= _quantiles(group, done[4], keys.size, RESPONSE_QUANTILES)
-        rows |= _quantiles(group[done[3] >= 0], had_start[5], keys.size, SERVICE_QUANTILES)
-        rows |= self._gauge_columns(keys, gauges)
+                rows[FAILED[kind]] = index.count(events["completed"][done[2] == number])
+        rows["accepted_bytes"] = index.count(events["accepted"], weights=accepted[6])
+        row = index.rows(events["completed"])
+        rows |= _quantiles(row, done[4], index.keys.size, RESPONSE_QUANTILES)
+        rows |= _quantiles(row[done[3] >= 0], had_start[5], index.keys.size, SERVICE_QUANTILES)
+        rows |= self._gauge_columns(index.keys, gauges)
         self._next_second = max(self._next_second, before_second)
         return rows
 
@@ -141,17 +141,30 @@ class TimelineBuilder:
         stage = np.maximum(np.searchsorted(self._starts_s, seconds, side="right") - 1, 0)
         return self._keys(seconds[:, None], stage[:, None] * self._kinds + np.arange(self._kinds)).ravel()
 
-    def _counts(self, keys: Integers, events: dict[str, Integers]) -> TimelineRows:
+    def _key_columns(self, keys: Integers) -> TimelineRows:
         second, cell = np.divmod(keys, self._cells)
         stage, kind = np.divmod(cell, self._kinds)
-        rows: TimelineRows = {"second": second, "stage": stage, "kind": kind}
-        for counter, happened in events.items():
-            rows[counter] = np.bincount(np.searchsorted(keys, happened), minlength=keys.size)
-        return rows
+        return {"second": second, "stage": stage, "kind": kind}
 
     def _gauge_columns(self, keys: Integers, gauges: Gauges) -> TimelineRows:
         new = keys >= self._next_second * self._cells
         return {name: np.where(new, float(getattr(gauges, name)), np.nan) for name in GAUGES}
+
+
+class _KeyIndex:
+    """The distinct keys, ascending, and the row of each; by a dense table, for keys of a flush lie close together."""
+
+    def __init__(self, keys: Integers) -> None:
+        self._first = int(keys.min()) if keys.size else 0
+        present = np.bincount(keys - self._first) > 0
+        self.keys: Integers = np.flatnonzero(present) + self._first
+        self._rows: Integers = np.cumsum(present) - 1
+
+    def rows(self, keys: Integers) -> Integers:
+        return self._rows[keys - self._first]
+
+    def count(self, keys: Integers, weights: Integers | None = None) -> Integers:
+        return np.bincount(self.rows(keys), weights=weights, minlength=self.keys.size).astype(np.int64)
 
 
 def _quantiles(group: Integers, values_us: Integers, groups: int, wanted: dict[str, float]) -> TimelineRows:
