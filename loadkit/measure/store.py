@@ -1,19 +1,20 @@
-"""Run folders: written while a run goes on so that a crash loses a second at most, renamed when complete, and read."""
+"""Run folders: written while a run goes on, renamed when complete, and read.
+
+A crash loses a second of the timeline at most, and of histograms and outcomes the interval that was not settled yet.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from loadkit.errors import ExitCode, RunFolderError
 from loadkit.measure.histogram import Histogram
@@ -22,7 +23,8 @@ from loadkit.measure.machine import machine, versions
 from loadkit.measure.records import RunPlan, Stage
 from loadkit.measure.statistics import OutcomeCount, RunStatistics, Series
 from loadkit.measure.summary import Summary, summarize
-from loadkit.measure.timeline import KEYS, Counters, TimelineRows
+from loadkit.measure.tables import TableStream, merged_timeline, read_table, sync, timeline_rows
+from loadkit.measure.timeline import Counters, TimelineRows
 from loadkit.measure.validity import GeneratorSample
 from loadkit.scenario.thresholds import Threshold, parse_threshold
 from loadkit.smtp.outcome import Outcome, OutcomeClass, Phase
@@ -34,11 +36,10 @@ SUMMARY_FILE = "summary.json"
 OUTCOMES_FILE = "errors.json"
 LEDGER_FILE = "ledger.json"
 HISTOGRAM_FILE = "histograms.hlog"
-_FORMS = ("{}", ".{}.partial")
 _TIMELINE, _GENERATOR = "timeline", "generator"
 
 _HLOG_HEAD = """\
-#[loadkit]
+#[loadkit: values in microseconds, Interval_Max in milliseconds]
 #[Histogram log format version 1.3]
 #[StartTime: {started_at:.3f} (seconds since epoch), {started}]
 #[BaseTime: {started_at:.3f} (seconds since epoch)]
@@ -71,43 +72,6 @@ class RunFacts:
     effective_text: str
 
 
-class _Stream:
-    """Rows appended to an Arrow stream, each batch on disk at once."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = path.open("wb")
-        self._writer: Any = None
-
-    def append(self, columns: Mapping[str, Any]) -> None:
-        batch = pa.record_batch(dict(columns))
-        if self._writer is None:
-            self._writer = pa.ipc.new_stream(self._file, batch.schema)
-        self._writer.write_batch(batch)
-        self._file.flush()
-
-    def finish(self) -> None:
-        """Close the stream and put a parquet file in its place."""
-        if self._writer is not None:
-            self._writer.close()
-        self._file.close()
-        table = read_stream(self._path)
-        if table is not None:
-            pq.write_table(table, self._path.with_suffix(".parquet"), compression="zstd")
-        self._path.unlink()
-
-
-def read_stream(path: Path) -> Any:
-    """The whole batches of an Arrow stream as a table, without what a crash tore off; None if there is none."""
-    batches = []
-    try:
-        with pa.ipc.open_stream(path.read_bytes()) as reader:
-            while True:
-                batches.append(reader.read_next_batch())
-    except (StopIteration, pa.ArrowInvalid, OSError):
-        return pa.Table.from_batches(batches) if batches else None
-
-
 class RunWriter:
     """Writes one run; the recorder's `RecordWriter`.
 
@@ -122,15 +86,13 @@ class RunWriter:
     def __init__(self, results_dir: Path, facts: RunFacts) -> None:
         self._facts = facts
         self._results_dir = results_dir
-        self._name = _free_name(results_dir, facts)
-        self.folder = results_dir / f".{self._name}.partial"
-        self.folder.mkdir(parents=True)
+        self.folder, self._name = _make_folder(results_dir, facts)
         (self.folder / "scenario.yaml").write_text(facts.source_text, encoding="utf-8")
         (self.folder / "scenario.effective.yaml").write_text(facts.effective_text, encoding="utf-8")
         self._head = _head(facts)
         _write_json(self.folder / RUN_FILE, self._head)
-        self._timeline = _Stream(self.folder / f"{_TIMELINE}.arrows")
-        self._generator = _Stream(self.folder / f"{_GENERATOR}.arrows")
+        self._timeline = TableStream(self.folder / _TIMELINE)
+        self._generator = TableStream(self.folder / _GENERATOR)
         self._histograms = (self.folder / HISTOGRAM_FILE).open("w", encoding="ascii")
         started = datetime.fromtimestamp(facts.plan.started_at, UTC).isoformat()
         self._histograms.write(_HLOG_HEAD.format(started_at=facts.plan.started_at, started=started))
@@ -141,7 +103,7 @@ class RunWriter:
 
     def append_generator(self, sample: GeneratorSample) -> None:
         """Keep a sample of the load generator."""
-        self._generator.append({name: [value] for name, value in dataclasses.asdict(sample).items()})
+        self._generator.append({name: np.array([value]) for name, value in dataclasses.asdict(sample).items()})
 
     def append_histogram(self, series: Series, start_s: float, length_s: float, histogram: Histogram) -> None:
         """Keep the histogram of an interval, as a line of the HdrHistogram log format."""
@@ -152,8 +114,7 @@ class RunWriter:
 
     def write_outcomes(self, outcomes: tuple[OutcomeCount, ...]) -> None:
         """Replace the counts of outcomes so far."""
-        # Within the load generator's loop, which a slow disk must not hold up.
-        _write_json(self.folder / OUTCOMES_FILE, [_outcome_to_dict(one) for one in outcomes], sync=False)
+        _write_json(self.folder / OUTCOMES_FILE, [_outcome_to_dict(one) for one in outcomes])
 
     def finish(self, summary: Summary, exit_code: int, ended_at: float) -> Path:
         """Complete the folder and give it its name.
@@ -166,7 +127,7 @@ class RunWriter:
         Returns:
             The run folder.
         """
-        self._timeline.finish()
+        self._timeline.finish(partial(merged_timeline, self._facts.plan))
         self._generator.finish()
         self._histograms.close()
         ledger = None if summary.ledger is None else dataclasses.asdict(summary.ledger)
@@ -180,10 +141,11 @@ class RunWriter:
             "duration_s": summary.duration_s,
         }
         _write_json(self.folder / RUN_FILE, self._head | end)
-        folder = self._results_dir / self._name
-        self.folder.rename(folder)
-        self.folder = folder
-        return folder
+        for path in (*self.folder.iterdir(), self.folder):
+            sync(path)
+        self.folder = self.folder.rename(self._results_dir / self._name)
+        sync(self._results_dir)
+        return self.folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,39 +214,47 @@ def open_run(path: Path) -> Run:
     """Read a run folder, also one that a crash left behind.
 
     Raises:
-        RunFolderError: If it is none, or was written by a newer loadkit.
+        RunFolderError: If it is none, is damaged, or was written by a newer loadkit.
     """
     if not (path / RUN_FILE).is_file():
         raise RunFolderError(f"{path} is no run folder", hint="name a folder that holds a run.json")
     facts = _read_json(path / RUN_FILE)
-    if not isinstance(facts, dict) or facts.get("schema_version") != SCHEMA_VERSION:
-        raise RunFolderError(f"{path} was written in another form", hint="use the loadkit version that wrote it")
+    found = facts.get("schema_version") if isinstance(facts, dict) else None
+    if found != SCHEMA_VERSION:
+        raise RunFolderError(
+            f"{path} has schema version {found}, and this loadkit reads {SCHEMA_VERSION}",
+            hint="use the loadkit version that wrote it",
+        )
+    try:
+        return Run(_read_head(path, facts), facts)
+    except (KeyError, TypeError) as error:
+        raise RunFolderError(f"{path / RUN_FILE} lacks a value: {error}", hint="the run folder is damaged") from error
+
+
+def _read_head(path: Path, facts: Mapping[str, Any]) -> RunHead:
     complete = facts["status"] == "complete"
-    head = RunHead(
+    return RunHead(
         path=path,
         name=path.name.removeprefix(".").removesuffix(".partial"),
         run_id=facts["run_id"],
         scenario=facts["scenario"],
         target=facts["target"],
         status=facts["status"],
-        verdict=facts.get("verdict") or facts["status"],
+        verdict=facts["verdict"] or facts["status"],
         exit_code=facts["exit_code"] if complete else int(ExitCode.INTERRUPTED),
         started_at=facts["started_at"],
         command=tuple(facts["command"]),
         complete=complete,
     )
-    return Run(head, facts)
 
 
 def list_runs(results_dir: Path) -> list[RunHead]:
-    """The runs of a folder, the oldest first, those cut short included."""
-    folders = [path.parent for path in results_dir.glob(f"*/{RUN_FILE}")]
-    folders += [path.parent for path in results_dir.glob(f".*.partial/{RUN_FILE}")]
-    heads = {head.path: head for head in _readable(folders)}
-    return sorted(heads.values(), key=lambda head: (head.started_at, head.name))
+    """The runs of a folder, the oldest first, those cut short included; folders that can't be read are left out."""
+    heads = _readable(file.parent for file in results_dir.glob(f"*/{RUN_FILE}"))
+    return sorted(heads, key=lambda head: (head.started_at, head.name))
 
 
-def _readable(folders: Sequence[Path]) -> Iterator[RunHead]:
+def _readable(folders: Iterable[Path]) -> Iterator[RunHead]:
     for folder in folders:
         try:
             yield open_run(folder).head
@@ -296,15 +266,15 @@ def rebuild_summary(run: Run) -> Summary:
     """Sum a run up anew from its timeline, histograms, outcomes and samples.
 
     Raises:
-        RunFolderError: If the folder has no timeline.
+        RunFolderError: If the folder has no timeline, or a file of it is damaged.
     """
     path, facts = run.head.path, run.facts
     plan = _plan_from_dict(facts["plan"])
-    timeline, generator = _read_table(path / _TIMELINE), _read_table(path / _GENERATOR)
+    timeline, generator = read_table(path / _TIMELINE), read_table(path / _GENERATOR)
     if timeline is None:
         raise RunFolderError(f"{path} has no timeline", hint="the run ended before its first second was over")
-    rows = {name: timeline[name].to_numpy() for name in timeline.column_names}
-    last_s = float(rows[KEYS[0]].max()) + 1
+    rows = timeline_rows(plan, timeline)
+    last_s = float(rows["second"].max()) + 1
     duration_s = facts.get("duration_s", last_s)
     counters = Counters(plan)
     counters.add(rows, complete_s=duration_s if run.head.complete else last_s)
@@ -323,34 +293,48 @@ def rebuild_summary(run: Run) -> Summary:
 
 
 def read_histograms(path: Path) -> dict[Series, Histogram]:
-    """The histograms of a log, intervals added up by series; a torn last line is left out."""
+    """The histograms of a log, intervals added up by series; a last line that a crash tore is left out.
+
+    Raises:
+        RunFolderError: If a whole line is damaged.
+    """
     histograms: dict[Series, Histogram] = {}
-    for line in path.read_text(encoding="ascii", errors="replace").splitlines():
-        tag, _, rest = line.partition(",")
-        fields = rest.split(",")
-        if not tag.startswith("Tag=") or len(fields) != 4:  # noqa: PLR2004 - start, length, maximum, histogram
-            continue
-        try:
-            interval = Histogram.decode(fields[3].encode())
-        except ValueError:
-            continue
-        histograms.setdefault(Series.from_tag(tag.removeprefix("Tag=")), Histogram()).merge(interval)
+    with path.open(encoding="ascii", errors="replace") as log:
+        for number, line in enumerate(log, 1):
+            if not line.startswith("Tag=") or not line.endswith("\n"):
+                continue
+            try:
+                tag, _, _, _, encoded = line.removeprefix("Tag=").split(",")
+                series, interval = Series.from_tag(tag), Histogram.decode(encoded.encode())
+            except ValueError as error:
+                raise RunFolderError(f"{path}:{number}: {error}", hint="the run folder is damaged") from error
+            histograms.setdefault(series, Histogram()).merge(interval)
     return histograms
 
 
-def _read_table(stem: Path) -> Any:
-    parquet, stream = stem.with_suffix(".parquet"), stem.with_suffix(".arrows")
-    if parquet.exists():
-        return pq.read_table(parquet)
-    return read_stream(stream) if stream.exists() else None
-
-
-def _free_name(results_dir: Path, facts: RunFacts) -> str:
+def _make_folder(results_dir: Path, facts: RunFacts) -> tuple[Path, str]:
+    """Make the folder of a run under way; gives it with the name that it gets when complete."""
     moment = datetime.fromtimestamp(facts.plan.started_at, UTC).strftime("%Y%m%dT%H%M%SZ")
     place = facts.target.partition("://")[2].replace(":", "-").replace("[", "").replace("]", "")
-    name = f"{moment}-{facts.scenario}-{place}"
-    candidates = (name if number == 1 else f"{name}-{number}" for number in range(1, 1_000_000))
-    return next(one for one in candidates if not any((results_dir / form.format(one)).exists() for form in _FORMS))
+    name = wanted = f"{moment}-{facts.scenario}-{place}"
+    number = 1
+    while (folder := _take(results_dir, name)) is None:
+        number += 1
+        name = f"{wanted}-{number}"
+    return folder, name
+
+
+def _take(results_dir: Path, name: str) -> Path | None:
+    """Take a name by making its folder; None if another run has it, be it complete or under way."""
+    folder = results_dir / f".{name}.partial"
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return None
+    if (results_dir / name).exists():
+        folder.rmdir()
+        return None
+    return folder
 
 
 def _head(facts: RunFacts) -> dict[str, Any]:
@@ -402,15 +386,10 @@ def _reconciliation_from_dict(data: Mapping[str, Any]) -> Reconciliation:
     return Reconciliation(**{**data, "lost_ranges": tuple(tuple(one) for one in data["lost_ranges"])})
 
 
-def _write_json(path: Path, data: Any, *, sync: bool = True) -> None:
-    """Write a JSON file, whole or not at all."""
+def _write_json(path: Path, data: Any) -> None:
+    """Write a JSON file, whole or not at all; not synced, for a slow disk would hold up the load generator's loop."""
     partial = path.with_name(f"{path.name}.new")
-    with partial.open("w", encoding="utf-8") as stream:
-        json.dump(data, stream, indent=2, ensure_ascii=False)
-        stream.write("\n")
-        if sync:
-            stream.flush()
-            os.fsync(stream.fileno())
+    partial.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(path)
 
 

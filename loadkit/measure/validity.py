@@ -14,6 +14,8 @@ from loadkit.units import format_duration
 ACHIEVED_LEAST = 0.995
 CPU_MOST = 0.8
 CLOCK_STEP_MOST_S = 0.05
+CLOCK_SLEW_MOST = 500e-6
+"""Share of time by which NTP corrects a clock without a step."""
 LAG_LEAST_LIMIT_S = 0.005
 LAG_SHARE_OF_OBJECTIVE = 0.1
 LAG_LIMIT_S = 0.05
@@ -140,8 +142,9 @@ def _cpu(samples: Sequence[GeneratorSample]) -> str:
 
 
 def _clock(samples: Sequence[GeneratorSample]) -> str:
-    drifts = [0.0, *(sample.clock_drift_s for sample in samples)]
-    step_s = float(np.max(np.abs(np.diff(drifts)))) if samples else 0.0
+    drift_s = np.array([0.0, *(sample.clock_drift_s for sample in samples)])
+    at_s = np.array([0.0, *(sample.at_s for sample in samples)])
+    step_s = float(np.max(np.abs(np.diff(drift_s)) - np.diff(at_s) * CLOCK_SLEW_MOST, initial=0.0))
     if step_s <= CLOCK_STEP_MOST_S:
         return ""
     return f"the wall clock stepped by {format_duration(step_s)}: stop what sets it, and run again"

@@ -76,7 +76,7 @@ def test_an_open_loop_follows_its_schedule(arrivals: str, sink: RunningSink, tmp
 def _warm_up(folder: Path | None) -> int:
     assert folder is not None
     rows = pq.read_table(folder / "timeline.parquet").to_pylist()
-    return sum(row["accepted"] for row in rows if row["stage"] == 0)
+    return sum(row["accepted"] for row in rows if row["stage"] == "up")
 
 
 FREEZE_LOAD = "load: {arrivals: even, queue: 20000, stages: [{name: hold, rate: 500/s, duration: 10s}]}"

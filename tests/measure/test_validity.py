@@ -38,6 +38,17 @@ def test_five_in_a_thousand_may_be_shed_and_a_clock_may_drift_slowly() -> None:
     assert judge(replace(LOAD, shed=5), drifting).valid
 
 
+def test_a_clock_that_is_corrected_during_a_long_warm_up_did_not_step() -> None:
+    """The first measured second is ten minutes from the start, at which the drift is 0."""
+    late = [replace(one, at_s=one.at_s + 600, clock_drift_s=0.3) for one in GOOD]
+    assert judge(LOAD, late).valid
+    assert not judge(LOAD, [replace(one, clock_drift_s=0.4) for one in late]).valid
+
+
+def test_a_clock_that_stepped_in_the_first_second_is_seen() -> None:
+    assert not judge(LOAD, [replace(one, clock_drift_s=-0.2) for one in GOOD]).valid
+
+
 def test_lag_is_measured_against_the_objective() -> None:
     assert [lag_limit_s(objective) for objective in (None, 0.01, 2.0)] == [0.05, 0.005, 0.2]
 
