@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -83,7 +84,7 @@ class Control:
         self._aborted = False
         self.done = Event()
         self.error: BaseException | None = None
-        self.ended_s = 0.0
+        self.ended_s = math.inf
         """Seconds since the start at which the last transaction ended."""
 
     @property
@@ -126,7 +127,7 @@ class Control:
         self._until(lambda: not sender.connections or self._interrupts > 1, course.quit_s)
         sender.abort_sessions(perf_counter())
         self._record()
-        self._recorder.finish(self._now_s())
+        self._recorder.finish(self.ended_s)
 
     def _arrivals_over(self) -> bool:
         if self._interrupts or self._aborted or self._now_s() >= self._course.arrivals_end_s:
@@ -147,7 +148,8 @@ class Control:
         now_s = self._now_s()
         if now_s >= self._next_second_s:
             self._next_second_s = max(self._next_second_s + _SECOND_S, now_s)
-            self._recorder.flush(now_s)
+            # While sessions say goodbye nothing is sent, which must not lower the rates.
+            self._recorder.flush(min(now_s, self.ended_s))
             stall_s, self._stall_s = self._stall_s, 0.0
             self._aborted = self._each_second(now_s, stall_s) or self._aborted
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 from support.runs import ROOT, finish_run, run_scenario, scenario_text, start_run
-from support.scripted import polite
+from support.scripted import Script, pause, polite, say, series, silence
 from support.sink import running_sink
 from support.waiting import wait_until
 
 from loadkit.measure.histogram import Histogram
 from loadkit.measure.statistics import Metric, Series
 from loadkit.measure.store import open_run, read_histograms, rebuild_summary
+from loadkit.smtp.outcome import Phase
 
 if TYPE_CHECKING:
     from conftest import StartScripted
@@ -272,6 +273,21 @@ def test_the_summary_can_be_rebuilt_from_the_folder(sink: RunningSink, tmp_path:
     run = run_scenario(tmp_path, scenario_text(url(sink), load=load, thresholds=thresholds))
     assert run.folder is not None
     stored = open_run(run.folder)
+    assert rebuild_summary(stored) == stored.summary
+
+
+def test_slow_goodbyes_do_not_lower_the_rates(scripted: StartScripted, tmp_path: Path) -> None:
+    """Thirteen messages in 1.3 s, and then 0.7 s in which the server leaves QUIT without a reply."""
+    server = scripted(Script({Phase.DOT: series(pause(0.1), say(b"250 2.0.0 taken")), Phase.QUIT: silence}))
+    run = run_scenario(tmp_path, scenario_text(server.url, messages=13))
+    assert run.outcomes == {ACCEPTED: 13}, run.stderr
+    assert run.folder is not None
+    stored = open_run(run.folder)
+    assert stored.facts["ended_at"] - stored.facts["started_at"] > 2.0
+    whole_s = math.floor(stored.summary.duration_s)
+    rows = pq.read_table(run.folder / "timeline.parquet").to_pylist()
+    completed = sum(row["completed"] for row in rows if row["second"] < whole_s)
+    assert stored.summary.flows["completed"].per_s == completed / whole_s
     assert rebuild_summary(stored) == stored.summary
 
 
