@@ -1,221 +1,390 @@
-"""The summary of a run for a terminal, in the order of k6: thresholds, validity, transactions, what next."""
+"""The summary of a run for a terminal, in the order of k6: thresholds, validity, transactions, delivery, what next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    Group,
+    JustifyMethod,
+    OverflowMethod,
+    RenderableType,
+    RenderResult,
+)
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from loadkit.measure.histogram import smallest_sample
 from loadkit.measure.summary import QUANTILES
 from loadkit.measure.validity import Verdict
+from loadkit.scenario.thresholds import parse_threshold
+from loadkit.smtp.outcome import TRANSACTION_PHASES, OutcomeClass
 from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
     from loadkit.measure.ledger import Reconciliation
     from loadkit.measure.store import RunHead
-    from loadkit.measure.summary import Latency, OutcomeLine, Part, Summary, ThresholdLine
+    from loadkit.measure.summary import Generator, Latency, OutcomeLine, Part, Summary, ThresholdLine
 
-_TOO_SMALL = "n too small"
+Cell = str | Text
+Row = Sequence[Cell]
+
+_TOO_SMALL, _TOO_SMALL_BROKEN = "n too small", "n too\nsmall"
 _NONE = "-"
-_MARKS = {True: Text("✓ passed", "green"), False: Text("✗ failed", "red"), None: Text("? no data", "yellow")}
-_STYLES = {
+_FIGURES = (*QUANTILES, "max", "n")
+_LISTED_OUTCOMES = 10
+_LISTED_RANGES = 5
+_NOTABLE_WAIT = 0.1
+_UNBOUNDED_WIDTH = 1000
+_MARKS = {True: ("✓ passed", "green"), False: ("✗ failed", "red"), None: ("? unknown", "yellow")}
+_VERDICT_STYLES = {
     Verdict.PASSED: "bold green",
     Verdict.FAILED: "bold red",
     Verdict.INVALID: "bold yellow",
     Verdict.INTERRUPTED: "bold yellow",
 }
+_JUSTIFY: dict[str, JustifyMethod] = {"w": "left", "l": "left", "r": "right"}
 
 
 def render_summary(summary: Summary, head: RunHead) -> RenderableType:
-    """The summary as a rich text.
+    """The summary as a rich text; nothing in it rests on colour, and 80 columns are enough.
 
     Args:
         summary: What the run came to.
         head: Which run.
+
+    Returns:
+        Something for `rich.console.Console.print`.
     """
-    sections = [
-        ("THRESHOLDS", _thresholds(summary.thresholds)),
-        ("VALIDITY", _validity(summary)),
-        ("TRANSACTIONS", _transactions(summary)),
-        ("NEXT", _next(summary, head)),
-    ]
+    sections = {
+        "THRESHOLDS": _thresholds(summary.thresholds),
+        "VALIDITY": _validity(summary),
+        "TRANSACTIONS": _transactions(summary),
+    }
     if summary.ledger is not None:
-        sections.insert(3, ("DELIVERY", _delivery(summary.ledger)))
+        sections["DELIVERY"] = _delivery(summary.ledger)
+    sections["NEXT"] = _next(summary, head)
     parts: list[RenderableType] = [_title(summary, head)]
-    for title, content in sections:
+    for title, content in sections.items():
         parts += ["", Text(title, "bold"), Padding(content, (0, 0, 0, 2))]
     return Group(*parts)
 
 
 def _title(summary: Summary, head: RunHead) -> Text:
-    took = format_duration(summary.duration_s)
-    return Text.assemble(
-        (summary.verdict.value.upper(), _STYLES[summary.verdict]), f"  {head.scenario} -> {head.target}  in {took}"
-    )
+    verdict = (summary.verdict.value.upper(), _VERDICT_STYLES[summary.verdict])
+    return Text.assemble(verdict, f"  {head.scenario} -> {head.target}  in {format_duration(summary.duration_s)}")
 
 
-def _columns(rows: Iterable[Sequence[str | Text]], header: Sequence[str] = ()) -> Table:
-    table = Table(box=None, show_header=bool(header), header_style="dim", padding=(0, 2, 0, 0))
-    for position, name in enumerate(header):
-        table.add_column(name, justify="left" if position == 0 else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    return table
+# Sections, in the order they are shown.
 
 
-def _thresholds(lines: tuple[ThresholdLine, ...]) -> RenderableType:
+def _thresholds(lines: Sequence[ThresholdLine]) -> RenderableType:
     if not lines:
         return Text("none in the scenario")
-    return _columns((_MARKS[line.passed], line.metric, line.check, _observed(line)) for line in lines)
+    return _table("lwww", ((Text(*_MARKS[line.passed]), line.metric, line.check, _observed(line)) for line in lines))
 
 
 def _observed(line: ThresholdLine) -> str:
+    """What was seen, with more digits than elsewhere: a value just beyond its limit should not look equal to it."""
     if line.observed is None:
-        return _TOO_SMALL if "p(" in line.check else "nothing to observe"
-    if "%" in line.check:
-        return f"was {line.observed:.3%}"
-    if "/s" in line.check:
-        return f"was {format_rate(line.observed)}"
+        return _unobserved(line)
     if line.check.startswith("count"):
         return f"was {line.observed:,.0f}"
-    return f"was {format_duration(line.observed)}"
+    if "%" in line.check:
+        return f"was {line.observed * 100:.6g}%"
+    if "/" in line.check:
+        return f"was {line.observed:,.2f}/s"
+    return f"was {line.observed * 1e3:,.2f} ms"
+
+
+def _unobserved(line: ThresholdLine) -> str:
+    quantile = parse_threshold(line.metric, line.check).quantile
+    return "nothing to observe" if quantile is None else f"{_TOO_SMALL}: below {smallest_sample(quantile):,}"
 
 
 def _validity(summary: Summary) -> RenderableType:
-    state = Text("VALID", "green") if summary.validity.valid else Text("INVALID", "bold yellow")
-    lines: list[RenderableType] = [state]
-    lines += [Text(f"! {reason}", "yellow") for reason in summary.validity.reasons]
-    flows = (
-        (name, f"{flow.count:,}", _NONE if flow.per_s is None else format_rate(flow.per_s))
+    validity = summary.validity
+    state = Text("VALID", "green") if validity.valid else Text("INVALID", "bold yellow")
+    reasons = [Text(f"! {reason}", "yellow") for reason in validity.reasons]
+    return Group(
+        state, *reasons, "", _flows(summary), "", _generator(summary.generator), Text(_tool_or_server(summary))
+    )
+
+
+def _flows(summary: Summary) -> RenderableType:
+    offered = summary.flows["offered"].count
+    rows = (
+        (name, f"{flow.count:,}", _share(flow.count, offered), _NONE if flow.per_s is None else format_rate(flow.per_s))
         for name, flow in summary.flows.items()
     )
-    lines += [_columns(flows, ("", "messages", "rate")), _generator(summary), _whose(summary)]
-    return Group(*lines)
+    return _table("lrrr", rows, ("", "messages", "of offered", "rate"))
 
 
-def _generator(summary: Summary) -> Text:
-    generator = summary.generator
+def _generator(generator: Generator) -> Text:
     cpu = _NONE if generator.cpu_p95_ratio is None else f"{generator.cpu_p95_ratio:.0%}"
     memory = _NONE if generator.rss_max_bytes is None else format_size(generator.rss_max_bytes)
     return Text(
-        f"generator  CPU p95 {cpu} of a core, schedule lag p99 {_duration(generator.lag_p99_s)}, "
-        f"longest stall {_duration(generator.stall_max_s)}, memory {memory}"
+        f"Generator: CPU p95 {cpu} of a core, schedule lag p99 {_with_unit(generator.lag_p99_s)}, "
+        f"longest stall {_with_unit(generator.stall_max_s)}, memory {memory}."
     )
 
 
-def _whose(summary: Summary) -> Text:
-    if summary.validity.valid:
-        return Text("The generator kept up: what is slow or refused below is the target's.")
-    return Text("The generator did not do what it was told: nothing below may be blamed on the target.")
+def _tool_or_server(summary: Summary) -> str:
+    if not summary.validity.valid:
+        return "Tool or server? It can't be told: the measurement is not valid, so blame nothing below on the target."
+    return " ".join(
+        ("Tool or server? The generator kept up: what is slow or refused below is the target's.", *_caveats(summary))
+    )
+
+
+def _caveats(summary: Summary) -> Iterator[str]:
+    response_s, wait_s = summary.response_time.mean_s, summary.wait.mean_s
+    if summary.open_loop and response_s and wait_s and wait_s >= _NOTABLE_WAIT * response_s:
+        yield (
+            f"But of {_ms(response_s)} ms mean response time {_ms(wait_s)} ms were spent waiting for a free session: "
+            "the target is too slow for this rate, or sessions.max too small."
+        )
+    if not summary.open_loop:
+        yield "A slow target also got less load, for sessions wait for its replies: these times don't hold for a rate."
+    ours = sum(line.count for line in summary.outcomes if line.kind == OutcomeClass.CLIENT)
+    if ours:
+        yield f"But {ours:,} failed on this side: client, below."
 
 
 def _transactions(summary: Summary) -> RenderableType:
-    rows: list[tuple[str, Latency]] = [
-        ("response time", summary.response_time),
-        ("service time", summary.service_time),
-        ("wait for a session", summary.wait),
+    whole = {
+        "response time": summary.response_time,
+        "service time": summary.service_time,
+        "wait for a session": summary.wait,
+    }
+    blocks: list[RenderableType] = [_latencies("ms", whole), Text(_legend(summary), "dim")]
+    blocks += [
+        _parts(of, parts) for of, parts in (("kind", summary.kinds), ("stage", summary.stages)) if len(parts) > 1
     ]
-    parts: list[RenderableType] = [_latencies(rows)]
-    for parts_of, of in ((summary.kinds, "kind"), (summary.stages, "stage")):
-        if len(parts_of) > 1:
-            parts += ["", _parts(parts_of, of)]
-    parts += ["", _latencies([(f"phase {phase}", latency) for phase, latency in summary.phases.items()])]
-    parts += ["", _outcomes(summary.outcomes, "outcomes of messages")]
-    if any(line.kind != "accepted" for line in summary.setups):
-        parts += ["", _outcomes(summary.setups, "outcomes of session set-ups")]
-    return Group(*parts)
+    if summary.phases:
+        blocks.append(_latencies("phase, ms", summary.phases))
+    blocks.append(_outcomes("messages", summary.outcomes))
+    if any(line.kind != OutcomeClass.ACCEPTED for line in summary.setups):
+        blocks.append(_outcomes("session set-ups", summary.setups))
+    return Group(*_spaced(blocks))
 
 
-def _latencies(rows: list[tuple[str, Latency]]) -> RenderableType:
-    header = ("ms", *QUANTILES, "max", "mean", "n")
-    return _columns(
-        (
-            (name, *(_ms(latency, quantile) for quantile in QUANTILES), *_ends(latency), f"{latency.n:,}")
-            for name, latency in rows
-        ),
-        header,
+def _legend(summary: Summary) -> str:
+    start = "the intended time" if summary.open_loop else "the moment a session was free"
+    return (
+        f"Response time runs from {start}, service time from the first byte sent; both to the final reply, "
+        "or to the failure of what failed."
     )
 
 
-def _ms(latency: Latency, quantile: str) -> str:
-    value = latency.quantiles_s[quantile]
-    if value is None:
-        return _TOO_SMALL if latency.n else _NONE
-    return f"{value * 1e3:,.2f}"
+def _latencies(title: str, latencies: Mapping[str, Latency]) -> RenderableType:
+    return _figure_table("w", [(name, *_figures(latency)) for name, latency in latencies.items()], (title,))
 
 
-def _ends(latency: Latency) -> tuple[str, str]:
-    return tuple(_NONE if value is None else f"{value * 1e3:,.2f}" for value in (latency.max_s, latency.mean_s))  # type: ignore[return-value]
+def _parts(of: str, parts: Mapping[str, Part]) -> RenderableType:
+    rows: list[Row] = []
+    for name, part in parts.items():
+        rows.append((name, "response", *_figures(part.response_time)))
+        rows.append((Text(_failed(part), "dim"), "service", *_figures(part.service_time)))
+    return _figure_table("wl", rows, (of, "ms"))
 
 
-def _parts(parts: dict[str, Part], of: str) -> RenderableType:
-    header = (of, "accepted", "of", "response p50", "p95", "p99", "service p95")
-    return _columns(
-        (
-            (
-                name,
-                f"{part.accepted:,}",
-                f"{part.completed:,}",
-                *(_ms(part.response_time, quantile) for quantile in ("p50", "p95", "p99")),
-                _ms(part.service_time, "p95"),
-            )
-            for name, part in parts.items()
-        ),
-        header,
-    )
+def _failed(part: Part) -> str:
+    if part.accepted == part.completed:
+        return "all accepted" if part.completed else "none ended"
+    return f"{_share(part.completed - part.accepted, part.completed)} failed"
 
 
-def _outcomes(lines: tuple[OutcomeLine, ...], title: str) -> RenderableType:
+def _outcomes(of: str, lines: Sequence[OutcomeLine]) -> RenderableType:
     total = sum(line.count for line in lines)
     if not total:
-        return Text(f"no {title}")
-    return _columns(
-        (
-            (
-                f"{line.kind} at {line.phase}",
-                str(line.code or ""),
-                line.enhanced,
-                line.reason,
-                f"{line.count:,}",
-                f"{line.count / total:.2%}",
-            )
-            for line in lines
-        ),
-        (title, "code", "enhanced", "reason", "count", "share"),
-    )
+        return Text(f"No {of} ended.")
+    rows = [
+        (_ending(line), str(line.code or ""), line.enhanced, line.reason, f"{line.count:,}", _share(line.count, total))
+        for line in lines[:_LISTED_OUTCOMES]
+    ]
+    rest = lines[_LISTED_OUTCOMES:]
+    if rest:
+        count = sum(line.count for line in rest)
+        rows.append((f"{len(rest)} more ways", "", "", "see errors.json", f"{count:,}", _share(count, total)))
+    return _table("wllwrr", rows, (f"how {of} ended", "code", "enhanced", "reason", "count", "share"))
+
+
+def _ending(line: OutcomeLine) -> str:
+    return f"{line.kind} at {line.phase}"
 
 
 def _delivery(ledger: Reconciliation) -> RenderableType:
-    lost = "".join(f" {first}-{last}" for _, first, last in ledger.lost_ranges[:5])
-    rows = [
-        ("accepted by the target", f"{ledger.accepted:,}", ""),
-        ("delivered to the sink", f"{ledger.delivered:,}", ""),
-        ("lost", f"{ledger.lost:,}", f"numbers{lost}" if lost else ""),
-        ("duplicated", f"{ledger.duplicated:,}", ""),
-        ("delivered, reply never came", f"{ledger.unanswered:,}", ""),
-        ("delivered, though not accepted", f"{ledger.unexpected:,}", ""),
-    ]
-    return _columns(rows)
+    rows = (
+        ("accepted by the target", ledger.accepted, ""),
+        ("delivered to the sink", ledger.delivered, ""),
+        ("lost", ledger.lost, _ranges(ledger.lost_ranges)),
+        ("duplicated", ledger.duplicated, ""),
+        ("unexpected", ledger.unexpected, "delivered, though refused or never sent"),
+        ("unanswered", ledger.unanswered, "delivered, though the final reply never came"),
+        ("unknown", ledger.unknown, "delivered without a usable id"),
+    )
+    return _table("wrw", ((name, f"{count:,}", Text(note if count else "", "dim")) for name, count, note in rows))
+
+
+def _ranges(ranges: Sequence[tuple[int, int, int]]) -> str:
+    by_sender = groupby(ranges[:_LISTED_RANGES], key=lambda one: one[0])
+    texts = [f"sender {sender}: {', '.join(_range(*one[1:]) for one in group)}" for sender, group in by_sender]
+    if len(ranges) > _LISTED_RANGES:
+        texts.append("more in ledger.json")
+    return "; ".join(texts)
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _next(summary: Summary, head: RunHead) -> RenderableType:
-    lines = []
+    return Group(
+        *(Text(sentence) for sentence in _advice(summary, head)),
+        Text("To repeat the run:"),
+        Text(f"  {shlex.join(head.command)}"),
+        Text("To see this summary again:"),
+        Text(f"  {shlex.join(('loadkit', 'report', str(head.path)))}"),
+    )
+
+
+def _advice(summary: Summary, head: RunHead) -> Iterator[str]:
     if summary.verdict is Verdict.INVALID:
-        lines.append("Mend what VALIDITY names and run again: this run says nothing about the target.")
+        yield "The run says nothing about the target: change what VALIDITY names after each !, and run again."
     elif summary.verdict is Verdict.INTERRUPTED:
-        lines.append("The run was cut short; to repeat it whole:")
+        yield "The run was cut short, so its thresholds prove nothing: let it come to its end."
     elif summary.verdict is Verdict.FAILED:
-        lines.append("A demand was not met; look at the slowest phase and the most frequent refusal above. To repeat:")
-    else:
-        lines.append("To repeat:")
-    lines.append(f"  {' '.join(head.command)}")
-    lines.append(f"To see this again: loadkit report {head.path}")
-    return Text("\n".join(lines))
+        yield from _unmet(summary)
+        if summary.ledger is not None:
+            yield from _unfaithful(summary.ledger, head.run_id)
+    elif not summary.thresholds:
+        yield "No threshold was set, so nothing was demanded of the target: add thresholds to the scenario."
 
 
-def _duration(value_s: float | None) -> str:
-    return _NONE if value_s is None else format_duration(value_s)
+def _unmet(summary: Summary) -> Iterator[str]:
+    failed = [line.metric for line in summary.thresholds if line.passed is False]
+    if failed:
+        yield f"Thresholds not met: {len(failed)} of {len(summary.thresholds)}."
+    if any(metric.startswith(("transaction_duration", "service_duration")) for metric in failed):
+        yield from _slowest_step(summary)
+    if any(metric.startswith("transaction_failed") for metric in failed):
+        yield from _commonest_failure(summary.outcomes)
+    if any(metric.startswith("arrivals_dropped") for metric in failed):
+        yield "Arrivals were dropped because all sessions were busy: raise sessions.max, or lower the rate."
+    if any(line.passed is None for line in summary.thresholds):
+        yield "A threshold had too few values to be judged: let the measured stages last longer."
+
+
+def _slowest_step(summary: Summary) -> Iterator[str]:
+    steps = {"waiting for a session": summary.wait}
+    steps |= {phase.value: summary.phases[phase.value] for phase in TRANSACTION_PHASES if phase.value in summary.phases}
+    means_s = {name: latency.mean_s for name, latency in steps.items() if latency.mean_s}
+    if means_s:
+        slowest = max(means_s, key=means_s.__getitem__)
+        yield f"Slowest step of a message: {slowest}, {_ms(means_s[slowest])} ms on average."
+
+
+def _commonest_failure(lines: Sequence[OutcomeLine]) -> Iterator[str]:
+    failures = [line for line in lines if line.kind != OutcomeClass.ACCEPTED]
+    if failures:
+        first, total = failures[0], sum(line.count for line in failures)
+        yield f"Most frequent failure: {_ending(first)}, {first.count:,} of {total:,}."
+
+
+def _unfaithful(ledger: Reconciliation, run_id: str) -> Iterator[str]:
+    counts = {"lost": ledger.lost, "duplicated": ledger.duplicated, "unexpected": ledger.unexpected}
+    wrong = [f"{count:,} {name}" for name, count in counts.items() if count]
+    if wrong:
+        yield (
+            f"What arrived is not what the target accepted: {', '.join(wrong)}. "
+            f"A message carries its number in X-Loadkit-Id: {run_id}.<sender>.<number>."
+        )
+
+
+# Cells and tables.
+
+
+def _figures(latency: Latency) -> tuple[str, ...]:
+    return (*(_quantile(latency, name) for name in QUANTILES), _ms(latency.max_s), f"{latency.n:,}")
+
+
+def _quantile(latency: Latency, name: str) -> str:
+    value_s = latency.quantiles_s[name]
+    return _TOO_SMALL if value_s is None and latency.n else _ms(value_s)
+
+
+def _ms(value_s: float | None) -> str:
+    """Milliseconds; whole ones from a second on, for a histogram keeps three digits and a terminal has few columns."""
+    if value_s is None:
+        return _NONE
+    return f"{value_s * 1e3:,.2f}" if value_s < 1 else f"{value_s * 1e3:,.0f}"
+
+
+def _with_unit(value_s: float | None) -> str:
+    return _NONE if value_s is None else f"{_ms(value_s)} ms"
+
+
+def _share(count: int, total: int) -> str:
+    """A percentage that is 0 or 100 only where it is exactly that."""
+    if not total:
+        return _NONE
+    percent = round(count / total * 100, 2)
+    if percent == 0 < count:
+        return "<0.01%"
+    if percent == 100 and count < total:  # noqa: PLR2004 - per cent
+        return ">99.99%"
+    return f"{percent:.2f}%"
+
+
+def _table(layout: str, rows: Iterable[Row], header: Row = ()) -> Table:
+    """Aligned columns without lines.
+
+    Args:
+        layout: One letter for each column: ``w`` for words, which wrap where the terminal is narrow; ``l`` for labels
+            to the left and ``r`` for numbers to the right, which don't.
+        rows: Plain text, never markup.
+        header: Names of the columns, or nothing.
+    """
+    table = Table(box=None, show_header=bool(header), header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
+    for position, letter in enumerate(layout):
+        name, wraps = header[position] if header else "", letter == "w"
+        # A number that is broken, or that lost its end unseen, would be read as another one.
+        overflow: OverflowMethod = "fold" if wraps else "ellipsis"
+        table.add_column(name, justify=_JUSTIFY[letter], no_wrap=not wraps, overflow=overflow)
+    for row in rows:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """The wide table where it fits, the narrow one elsewhere."""
+
+    wide: Table
+    narrow: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = console.measure(self.wide, options=options.update(width=_UNBOUNDED_WIDTH)).maximum
+        yield self.wide if width <= options.max_width else self.narrow
+
+
+def _figure_table(layout: str, rows: Sequence[Row], header: Row) -> RenderableType:
+    """Latencies by `_FIGURES` behind the columns of `layout`; what is too small to show takes two lines if it must."""
+    layout, header = layout + "r" * len(_FIGURES), (*header, *_FIGURES)
+    broken = [tuple(_TOO_SMALL_BROKEN if cell == _TOO_SMALL else cell for cell in row) for row in rows]
+    return _Fitting(_table(layout, rows, header), _table(layout, broken, header))
+
+
+def _spaced(blocks: Sequence[RenderableType]) -> Iterator[RenderableType]:
+    for position, block in enumerate(blocks):
+        if position:
+            yield ""
+        yield block
