@@ -19,9 +19,7 @@ from support.scripted import Script, pause, polite, say, series, silence
 from support.sink import running_sink
 from support.waiting import wait_until
 
-from loadkit.measure.histogram import Histogram
-from loadkit.measure.statistics import Metric, Series
-from loadkit.measure.store import open_run, read_histograms, rebuild_summary
+from loadkit.measure.store import open_run, rebuild_summary
 from loadkit.smtp.outcome import Phase
 
 if TYPE_CHECKING:
@@ -78,65 +76,6 @@ def _warm_up(folder: Path | None) -> int:
     assert folder is not None
     rows = pq.read_table(folder / "timeline.parquet").to_pylist()
     return sum(row["accepted"] for row in rows if row["stage"] == "up")
-
-
-FREEZE_LOAD = "load: {arrivals: even, queue: 20000, stages: [{name: hold, rate: 500/s, duration: 10s}]}"
-
-
-def run_with_a_frozen_sink(sink: RunningSink, folder: Path) -> tuple[float, Histogram, Histogram]:
-    """A run of 5,000 messages in whose midst the sink stops for 2 s.
-
-    Returns:
-        How long it was frozen, response times and service times.
-    """
-    before = sink.collect().deliveries
-    with start_run(folder, scenario_text(url(sink), load=FREEZE_LOAD).replace("700ms", "10s")) as process:
-        wait_until(lambda: sink_has(sink, before + 1500), "1,500 messages at the sink", timeout_s=20)
-        sink.pause()
-        frozen_at = time.monotonic()
-        time.sleep(2.0)
-        sink.resume()
-        frozen_s = time.monotonic() - frozen_at
-        run = finish_run(folder, process)
-    assert run.outcomes == {ACCEPTED: 5000}, run.stderr
-    assert run.folder is not None
-    histograms = read_histograms(run.folder / "histograms.hlog")
-    response, service = (Series(metric, "hold", "note") for metric in (Metric.RESPONSE_TIME, Metric.SERVICE_TIME))
-    return frozen_s, histograms[response], histograms[service]
-
-
-def deviations(frozen_s: float, response: Histogram) -> list[float]:
-    """How far quantiles are off the arithmetic, as ratios.
-
-    500 T arrivals wait for the thaw, and some more while the sink catches up; their waits fall evenly from T. How
-    steeply is seen where they pass 0.1 s, well above what a message takes on its way.
-    """
-    waited = sum(1 for rank in range(1, 5001) if response.quantile_s(rank / 5000) > 0.1)
-    assert waited >= 500 * (frozen_s - 0.1)
-    step_s = (frozen_s - 0.1) / waited
-    return [
-        abs(response.quantile_s(quantile) / (frozen_s - (1 - quantile) * 5000 * step_s) - 1)
-        for quantile in (0.9, 0.95, 0.99)
-    ]
-
-
-@pytest.mark.slow
-def test_latency_counts_from_the_intended_time(sink: RunningSink, tmp_path: Path) -> None:
-    seen = []
-    for attempt in range(3):  # where something else takes the processor, the sink does not catch up evenly
-        folder = tmp_path / str(attempt)
-        folder.mkdir()
-        frozen_s, response, service = run_with_a_frozen_sink(sink, folder)
-        # Only what was on a connection when it froze shows in the service time.
-        assert service.quantile_s(0.95) < 0.5
-        seen.append(deviations(frozen_s, response))
-        if max(seen[-1]) <= 0.02:
-            break
-    assert max(seen[-1]) <= 0.02, seen
-
-
-def sink_has(sink: RunningSink, deliveries: int) -> bool:
-    return sink.collect().deliveries >= deliveries
 
 
 def test_what_the_pool_cannot_carry_is_shed_and_the_run_invalid(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def _install(folder: Path, relay: str, processes: int, settings: dict[str, str])
     for name in ("data", *(f"queue/{queue}" for queue in _QUEUES)):
         (folder / name).mkdir()
         shutil.chown(folder / name, "postfix")
-    server = RunningPostfix("127.0.0.1", _free_port(), folder, write_certificate(folder / "etc"))
+    server = RunningPostfix("127.0.0.1", free_port(), folder, write_certificate(folder / "etc"))
     values = {**_settings(server, relay), **settings}
     (folder / "etc" / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in values.items()))
     # Every Postfix process waits until main.cf is two seconds old, lest it reads half of it.
@@ -191,7 +191,8 @@ def _settings(server: RunningPostfix, relay: str) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that was free a moment ago, for programs that can't choose one themselves."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
