@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
 from loadkit.units import format_duration, format_rate
 
@@ -11,7 +14,6 @@ if TYPE_CHECKING:
     from loadkit.drive.live import LiveFigures
 
 LOG_INTERVAL_S = 10.0
-_CLEAR_LINE = "\r\x1b[2K"
 
 
 class ProgressLine:
@@ -23,7 +25,15 @@ class ProgressLine:
 
     def __init__(self, output: TextIO) -> None:
         self._output = output
-        self._terminal = output.isatty()
+        # Refreshed by hand: a thread of its own would take turns with the load.
+        self._live = Live(
+            console=Console(file=output),
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._terminal = self._live.console.is_terminal
         self._accepted_before = 0
         self._shown_at_s = 0.0
 
@@ -36,17 +46,15 @@ class ProgressLine:
         line = live_line(figures, (totals.accepted - self._accepted_before) / elapsed_s)
         self._accepted_before, self._shown_at_s = totals.accepted, totals.at_s
         if self._terminal:
-            width = os.get_terminal_size(self._output.fileno()).columns
-            self._output.write(_CLEAR_LINE + line[: width - 1])
+            self._live.start()
+            self._live.update(Text(line, no_wrap=True, overflow="crop"), refresh=True)
         else:
             self._output.write(line + "\n")
-        self._output.flush()
+            self._output.flush()
 
     def finish(self) -> None:
-        """Leave a terminal's line empty for what comes next."""
-        if self._terminal:
-            self._output.write(_CLEAR_LINE)
-            self._output.flush()
+        """Take the line off a terminal, for what comes next."""
+        self._live.stop()
 
 
 def live_line(figures: LiveFigures, accepted_per_s: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,6 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code, from `loadkit.errors.ExitCode`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets a question mark, not a failure
     try:
         app(args=sys.argv[1:] if arguments is None else list(arguments), prog_name="loadkit")
     except SystemExit as end:  # how typer ends every command, good or bad

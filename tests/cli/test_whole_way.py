@@ -81,6 +81,15 @@ def test_the_report_says_the_same_again(smoke: dict[str, Any], results: Path) ->
     assert "THRESHOLDS" in by_path[1]
 
 
+def test_a_terminal_without_utf_8_gets_the_report_all_the_same(smoke: dict[str, Any], results: Path) -> None:
+    command = [sys.executable, "-m", "loadkit", "report", "latest", "--results", str(results)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"? passed" in done.stdout
+
+
 def test_a_blast_sends_what_it_says(tmp_path: Path) -> None:
     code, out, err = loadkit(
         "blast",

@@ -85,6 +85,23 @@ def test_a_server_that_stops_reading_cannot_hang_us(scripted: StartScripted, tmp
     assert set(run.outcomes) == {("timeout", "dot", 0, "timeout")}
 
 
+@pytest.mark.slow
+def test_floods_do_not_grow_our_memory(scripted: StartScripted, tmp_path: Path) -> None:
+    load = "load: {arrivals: even, stages: [{name: hold, rate: 20/s, duration: 3s}]}"
+    peaks = {}
+    for name, script in (
+        ("polite", play.polite()),
+        ("endless", play.endless_lines()),
+        ("huge", play.huge_line(10_000_000)),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        run = run_scenario(folder, scenario_text(scripted(script).url, load=load))
+        assert sum(run.outcomes.values()) == 60
+        peaks[name] = run.summary["generator"]["rss_max_bytes"]
+    assert max(peaks.values()) < peaks["polite"] + 20_000_000, peaks
+
+
 def test_lmtp_has_a_reply_for_each_recipient(scripted: StartScripted, tmp_path: Path) -> None:
     server = scripted(play.lmtp())
     text = scenario_text(
