@@ -222,5 +222,11 @@ class AiosmtpdSink:
         """
         if content.size_bytes > self.service.max_size_bytes:
             return "552 5.3.4 Message too big"
-        self.intake.take(content.head, size_bytes=content.size_bytes, recipients=recipients, now=time.time())
+        self.intake.take(
+            content.head,
+            size_bytes=content.size_bytes,
+            recipients=recipients,
+            now=time.time(),
+            checksum=content.checksum,
+        )
         return "250 OK"

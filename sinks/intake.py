@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from loadkit.errors import UsageError
-from loadkit.measure.ledger import ID_HEADER, DeliveryLedger, parse_id_header
+from loadkit.measure.ledger import DeliveryLedger
+from loadkit.smtp.stamp import find_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from loadkit.measure.ledger import LedgerId
-
 MAX_RUNS = 64
-SCHEMA_VERSION = 1
-
-_ID_LINE = re.compile(rb"(?:^|\r\n)" + re.escape(ID_HEADER) + rb":([^\r\n]*)", re.IGNORECASE)
-_HEADER_END = b"\r\n\r\n"
-
-
-def find_id(head: bytes) -> LedgerId | None:
-    """Find the loadkit id in a message's header.
-
-    Args:
-        head: The first bytes of the message. An id in the body, such as that of a message that a bounce returns,
-            doesn't count.
-
-    Returns:
-        The id, or None where the header has none or an invalid one.
-    """
-    end = head.find(_HEADER_END)
-    match = _ID_LINE.search(head, 0, len(head) if end < 0 else end)
-    return parse_id_header(match[1]) if match else None
+SCHEMA_VERSION = 2
 
 
 class Intake:
@@ -54,7 +34,9 @@ class Intake:
         """Messages received for the runs that are still kept, and those without an id."""
         return self.unidentified.deliveries + sum(ledger.deliveries for ledger in self.runs.values())
 
-    def take(self, head: bytes, *, size_bytes: int, recipients: int, now: float) -> None:
+    def take(
+        self, head: bytes, *, size_bytes: int, recipients: int, now: float, checksum: int | None = None, copies: int = 1
+    ) -> None:
         """Count one delivery; call it before the message is acknowledged.
 
         Args:
@@ -62,10 +44,13 @@ class Intake:
             size_bytes: Size of the whole content.
             recipients: Envelope recipients.
             now: Unix time of the delivery.
+            checksum: CRC-32 of the body, if known.
+            copies: How often it counts: 0 makes as if it had never come, 2 as if it had come twice.
         """
-        identity = find_id(head)
-        ledger = self.ledger_of(identity.run) if identity else self.unidentified
-        ledger.add(identity, recipients=recipients, size_bytes=size_bytes, now=now)
+        stamp = find_stamp(head)
+        ledger = self.unidentified if stamp is None else self.runs.get(stamp[0]) or self.ledger_of(stamp[0])
+        for _ in range(copies):
+            ledger.add(stamp, recipients=recipients, size_bytes=size_bytes, now=now, checksum=checksum)
 
     def ledger_of(self, run: str) -> DeliveryLedger:
         """The ledger of a run; a new one where nothing of the run has arrived yet."""

@@ -28,7 +28,8 @@ from loadkit.drive.observer import Observer
 from loadkit.drive.pacer import Pacer
 from loadkit.drive.sender import Sender
 from loadkit.drive.users import ScenarioUser
-from loadkit.measure.ledger import DeliveryLedger, Reconciliation, reconcile
+from loadkit.measure.ledger import DeliveryLedger
+from loadkit.measure.reconciliation import Reconciliation, reconcile
 from loadkit.measure.recorder import Recorder
 from loadkit.measure.records import OutcomeTable, RunPlan, Stage
 from loadkit.measure.statistics import RunStatistics

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from loadkit.measure.bitmap import SequenceBitmap
 from loadkit.measure.histogram import counts_index, to_us
 from loadkit.measure.intervals import HistogramWriter, IntervalHistograms
-from loadkit.measure.ledger import SequenceBitmap
 from loadkit.measure.records import MAX_OUTCOMES, SETUP_PHASE_COLUMNS, Gauges, Setup, Tx
 from loadkit.measure.statistics import SETUP_METRICS, TRANSACTION_METRICS, OutcomeCount, RunStatistics, Series
 from loadkit.measure.timeline import CLASSES, FAILED, Counters, TimelineBuilder, TimelineRows

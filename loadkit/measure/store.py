@@ -18,8 +18,8 @@ import numpy as np
 
 from loadkit.errors import ExitCode, RunFolderError
 from loadkit.measure.histogram import Histogram
-from loadkit.measure.ledger import Reconciliation
 from loadkit.measure.machine import machine, versions
+from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.records import RunPlan, Stage
 from loadkit.measure.statistics import OutcomeCount, RunStatistics, Series
 from loadkit.measure.summary import Summary, summarize

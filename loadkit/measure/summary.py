@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadkit.measure.histogram import Histogram
-from loadkit.measure.ledger import Reconciliation
+from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.records import RunPlan
 from loadkit.measure.statistics import PHASE_METRICS, Metric, OutcomeCount, RunStatistics, quantile_or_none
 from loadkit.measure.validity import GeneratorSample, Load, Validity, Verdict, cpu_p95, judge, verdict_of

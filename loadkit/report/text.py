@@ -29,7 +29,7 @@ from loadkit.smtp.outcome import TRANSACTION_PHASES, OutcomeClass
 from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
-    from loadkit.measure.ledger import Reconciliation
+    from loadkit.measure.reconciliation import Reconciliation
     from loadkit.measure.store import RunHead
     from loadkit.measure.summary import Generator, Latency, OutcomeLine, Part, Summary, ThresholdLine
 

@@ -2,61 +2,20 @@
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadkit.measure.ledger import (
-    LISTED_RANGES,
-    MAX_SENDERS,
-    MAX_SEQUENCE,
-    DeliveryLedger,
-    LedgerId,
-    SequenceBitmap,
-    SequenceRefusedError,
-    parse_id_header,
-    reconcile,
-)
-
-SEQS = st.sets(st.integers(0, 200_000), max_size=60)
-
-
-def bitmap(seqs: set[int]) -> SequenceBitmap:
-    marked = SequenceBitmap()
-    marked.mark_many(np.array(sorted(seqs), dtype=np.int64))
-    return marked
+from loadkit.measure.ledger import MAX_KINDS, MAX_SENDERS, OTHER_KINDS, ArrivalCounts, DeliveryLedger
+from loadkit.smtp.stamp import Stamp
 
 
 def ledger(seqs: list[int]) -> DeliveryLedger:
     received = DeliveryLedger("abcdefgh")
     for seq in seqs:
-        received.add(LedgerId("abcdefgh", 0, seq), recipients=1, size_bytes=10, now=1.0)
+        received.add(Stamp("abcdefgh", 0, seq), recipients=1, size_bytes=10, now=1.0)
     return received
-
-
-@given(SEQS, SEQS)
-def test_bitmaps_are_sets(first: set[int], second: set[int]) -> None:
-    one, other = bitmap(first), bitmap(second)
-    for made, expected in ((one - other, first - second), (one & other, first & second), (one | other, first | second)):
-        assert {seq for low, high in made.ranges() for seq in range(low, high + 1)} == expected
-        assert made.count == len(expected)
-    assert SequenceBitmap.from_bytes(one.to_bytes()) == one
-
-
-def test_losses_and_duplicates_are_named() -> None:
-    lost, doubled = {3, 4, 5, 100, 999}, [7, 7, 500]
-    received = ledger([seq for seq in range(1000) if seq not in lost] + doubled)
-    found = reconcile({0: bitmap(set(range(1000)))}, received)
-    assert (found.lost, found.lost_ranges) == (5, ((0, 3, 5), (0, 100, 100), (0, 999, 999)))
-    assert (found.duplicated, found.unexpected, found.delivered) == (3, 0, 995)
-
-
-def test_what_arrived_without_a_reply_is_not_unexpected() -> None:
-    found = reconcile({0: bitmap({1, 2})}, ledger([1, 2, 3, 4]), unanswered={0: bitmap({3})})
-    assert (found.unanswered, found.unexpected, found.lost) == (1, 1, 0)
 
 
 @given(st.lists(st.integers(0, 50), max_size=30), st.lists(st.integers(0, 50), max_size=30))
@@ -69,42 +28,7 @@ def test_merged_ledgers_count_as_one(first: list[int], second: list[int]) -> Non
         whole.duplicates,
         whole.distinct,
     )
-    assert DeliveryLedger.from_dict(merged.to_dict()) == merged
-
-
-@pytest.mark.parametrize(
-    "value", [b"", b"abc.0.1", b"abcdefgh.0", b"abcdefgh.0.-1", b"ABCDEFGH.0.1", b"abcdefgh.0.1.2"]
-)
-def test_ids_that_are_none(value: bytes) -> None:
-    assert parse_id_header(value) is None
-
-
-def test_an_id_reads_back() -> None:
-    assert parse_id_header(b" k3v9x2ab.12.1041\r\n") == LedgerId("k3v9x2ab", 12, 1041)
-    assert str(LedgerId("k3v9x2ab", 12, 1041)) == "k3v9x2ab.12.1041"
-
-
-@given(st.lists(st.integers(0, 140_000), max_size=60))
-def test_marking_one_by_one_and_many_at_once_is_the_same(seqs: list[int]) -> None:
-    single, many = SequenceBitmap(), SequenceBitmap()
-    repeats = sum(single.mark(seq) for seq in seqs)
-    assert many.mark_many(np.array(seqs, dtype=np.int64)) == repeats
-    assert many == single
-    assert all(seq in many for seq in seqs)
-
-
-def test_a_range_goes_on_across_pages() -> None:
-    marked = bitmap(set(range(65_530, 65_550)) | {131_072})
-    assert list(marked.ranges()) == [(65_530, 65_549), (131_072, 131_072)]
-    assert list(marked.missing_ranges(bitmap({65_536}))) == [(65_530, 65_535), (65_537, 65_549), (131_072, 131_072)]
-
-
-@pytest.mark.parametrize("seq", [-1, MAX_SEQUENCE])
-def test_numbers_out_of_range_are_refused(seq: int) -> None:
-    with pytest.raises(SequenceRefusedError, match="sequence numbers are 0 to"):
-        SequenceBitmap().mark(seq)
-    with pytest.raises(SequenceRefusedError):
-        SequenceBitmap().mark_many(np.array([seq]))
+    assert DeliveryLedger.from_dict(merged.to_dict()).to_dict() == merged.to_dict()
 
 
 def test_stray_numbers_cost_little_memory_and_are_counted_as_unknown() -> None:
@@ -113,26 +37,15 @@ def test_stray_numbers_cost_little_memory_and_are_counted_as_unknown() -> None:
     assert len(received.senders[0]._pages) <= 80
     assert received.unknown + received.distinct == 1000
     assert received.unknown > 900
-    received.add(LedgerId("abcdefgh", 0, 7), recipients=1, size_bytes=1, now=2.0)
+    received.add(Stamp("abcdefgh", 0, 7), recipients=1, size_bytes=1, now=2.0)
     assert 7 in received.senders[0]
-
-
-def test_numbers_in_order_are_never_refused() -> None:
-    marked = SequenceBitmap()
-    assert marked.mark_many(np.arange(6_000_000)) == 0
-    assert (marked.count, list(marked.ranges())) == (6_000_000, [(0, 5_999_999)])
 
 
 def test_senders_beyond_the_limit_are_unknown() -> None:
     received = DeliveryLedger("abcdefgh")
     for sender in range(MAX_SENDERS + 3):
-        received.add(LedgerId("abcdefgh", sender, 0), recipients=2, size_bytes=1, now=1.0)
+        received.add(Stamp("abcdefgh", sender, 0), recipients=2, size_bytes=1, now=1.0)
     assert (received.unknown, received.distinct, received.recipients) == (3, MAX_SENDERS, 2 * (MAX_SENDERS + 3))
-
-
-def test_listed_ranges_are_few_and_losses_are_all_counted() -> None:
-    found = reconcile({0: bitmap(set(range(0, 1000, 2)))}, ledger([]))
-    assert (found.lost, len(found.lost_ranges)) == (500, LISTED_RANGES)
 
 
 def test_ledgers_of_different_runs_do_not_merge() -> None:
@@ -140,9 +53,80 @@ def test_ledgers_of_different_runs_do_not_merge() -> None:
         ledger([]).merge(DeliveryLedger("zyxwvuts"))
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"junk", bitmap({1, 2, 3}).to_bytes()[:-6], SequenceBitmap().to_bytes()[:3], zlib.compress(b"short")]
-)
-def test_damaged_bitmaps_are_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="not a sequence bitmap"):
-        SequenceBitmap.from_bytes(data)
+def stamped(seq: int, *, kind: str = "note", intended_s: float = 10.0, sent_s: float = 10.25) -> Stamp:
+    return Stamp("abcdefgh", 0, seq, kind, round(intended_s * 1e6), round(sent_s * 1e6), 0xC0FFEE)
+
+
+def add(received: DeliveryLedger, stamp: Stamp, *, now: float = 11.0, checksum: int | None = 0xC0FFEE) -> None:
+    received.add(stamp, recipients=1, size_bytes=1, now=now, checksum=checksum)
+
+
+def test_latency_counts_per_kind_from_the_intended_and_from_the_sent_time() -> None:
+    received = DeliveryLedger("abcdefgh")
+    for seq in range(10_000):
+        add(received, stamped(seq, kind="note" if seq % 4 else "alert", sent_s=10.25 + seq % 2 / 2))
+    assert {kind: one.intended.total for kind, one in received.end_to_end.items()} == {"note": 7500, "alert": 2500}
+    note = received.end_to_end["note"]
+    assert note.intended.quantile_s(0.5) == pytest.approx(1.0, rel=1e-3)
+    # Two of three notes have odd numbers and were sent half a second later.
+    assert note.sent.quantile_s(0.66) == pytest.approx(0.25, rel=1e-3)
+    assert note.sent.quantile_s(0.67) == pytest.approx(0.75, rel=1e-3)
+    assert received.end_to_end["alert"].sent.max_s == pytest.approx(0.75, rel=1e-3)
+    assert received.clock_behind == 0
+
+
+def test_messages_that_come_before_they_were_sent_are_told() -> None:
+    received = DeliveryLedger("abcdefgh")
+    add(received, stamped(0), now=10.1)
+    add(received, stamped(1), now=10.3)
+    assert received.end_to_end["note"].sent.total == 2
+    assert received.clock_behind == 1
+
+
+def test_a_body_that_changed_on_its_way_is_corrupted() -> None:
+    received = DeliveryLedger("abcdefgh")
+    add(received, stamped(0))
+    add(received, stamped(1), checksum=0xBAD)
+    add(received, stamped(2), checksum=None)
+    add(received, Stamp("abcdefgh", 0, 3), checksum=0xBAD)
+    assert (received.corrupted, received.distinct, received.unknown) == (1, 4, 0)
+
+
+def test_kinds_beyond_the_limit_are_counted_together() -> None:
+    received = DeliveryLedger("abcdefgh")
+    for number in range(MAX_KINDS + 50):
+        add(received, stamped(number, kind=f"kind-{number}"))
+    assert len(received.end_to_end) == MAX_KINDS + 1
+    assert received.end_to_end[OTHER_KINDS].sent.total == 50
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=50), st.lists(st.floats(0, 100), max_size=50))
+def test_arrivals_are_counted_by_the_second(first: list[float], second: list[float]) -> None:
+    one, other = ArrivalCounts(), ArrivalCounts()
+    one.add(np.array(first) + 1000)
+    if second:
+        other.add(np.array(second) + 1000)
+    one.merge(other)
+    seconds = [int(at + 1000) for at in first + second]
+    assert one.first_second == min(seconds)
+    assert one.counts().tolist() == [seconds.count(at) for at in range(min(seconds), max(seconds) + 1)]
+    again = ArrivalCounts.from_dict(one.to_dict())
+    assert (again.first_second, again.counts().tolist()) == (one.first_second, one.counts().tolist())
+
+
+@pytest.mark.parametrize("counts", ["", "junk", "eJxj"])
+def test_damaged_arrivals_are_refused(counts: str) -> None:
+    with pytest.raises(ValueError, match="not arrival counts"):
+        ArrivalCounts.from_dict({"first_second": 5, "counts": counts})
+
+
+def test_a_ledger_reads_back_and_merges_with_all_it_knows() -> None:
+    whole, parts = DeliveryLedger("abcdefgh"), (DeliveryLedger("abcdefgh"), DeliveryLedger("abcdefgh"))
+    for seq in range(200):
+        stamp, now, checksum = stamped(seq, kind=f"kind-{seq % 3}"), 10.1 + seq, 0xBAD if seq % 50 == 0 else 0xC0FFEE
+        add(whole, stamp, now=now, checksum=checksum)
+        add(parts[seq % 2], stamp, now=now, checksum=checksum)
+    merged = DeliveryLedger.from_dict(parts[0].to_dict())
+    merged.merge(DeliveryLedger.from_dict(parts[1].to_dict()))
+    assert merged.to_dict() == whole.to_dict()
+    assert (merged.corrupted, merged.clock_behind) == (4, 1)

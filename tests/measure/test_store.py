@@ -13,7 +13,7 @@ import pytest
 from support.recording import FACTS, PLAN, MadeUpRun, sample
 
 from loadkit.errors import ExitCode, RunFolderError
-from loadkit.measure.ledger import Reconciliation
+from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.records import Stage
 from loadkit.measure.statistics import Metric, Series
 from loadkit.measure.store import RunFacts, RunWriter, list_runs, open_run, read_histograms, rebuild_summary

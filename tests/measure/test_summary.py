@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.recording import PLAN, THRESHOLDS, MadeUpRun, messages, sample
 
-from loadkit.measure.ledger import Reconciliation
+from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.recorder import Recorder
 from loadkit.measure.records import OutcomeTable, Tx
 from loadkit.measure.summary import Summary, summarize

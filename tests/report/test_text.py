@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from loadkit.measure.histogram import Histogram
-from loadkit.measure.ledger import Reconciliation
+from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.store import RunHead
 from loadkit.measure.summary import (
     SCHEMA_VERSION,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from itertools import pairwise
 
 import pytest
@@ -41,13 +42,18 @@ def test_content_comes_back_however_the_stream_is_cut(content: bytes, cuts: list
     edges = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
     chunks = [wire[start:end] for start, end in pairwise(edges)]
     reader, rest = read(chunks)
-    assert (reader.head, reader.size_bytes, rest) == (with_line_end(content), len(with_line_end(content)), following)
+    whole = with_line_end(content)
+    assert (reader.size_bytes, rest) == (len(whole), following)
+    header, blank, body = whole.partition(b"\r\n\r\n")
+    assert reader.head.startswith(header + blank)
+    assert whole.startswith(reader.head)
+    assert reader.checksum == zlib.crc32(body)
 
 
 def test_byte_by_byte_is_the_same() -> None:
     content = b"Subject: x\r\n\r\n.hidden\r\n..two\r\nlast\r\n"
     reader, rest = read([bytes([byte]) for byte in on_the_wire(content)])
-    assert (reader.head, reader.size_bytes, rest) == (content, len(content), b"")
+    assert (reader.head, reader.size_bytes, rest) == (b"Subject: x\r\n\r\n", len(content), b"")
 
 
 def test_empty_content() -> None:
@@ -73,3 +79,23 @@ def test_dots_are_unstuffed_beyond_the_head() -> None:
     reader, _ = read([on_the_wire(content)])
     assert reader.size_bytes == len(content)
     assert content.startswith(reader.head[:-1])
+
+
+def test_checksum_of_a_long_body() -> None:
+    body = (b"." * 70 + b"\r\n") * 1000
+    reader, _ = read([on_the_wire(b"Subject: x\r\n\r\n" + body)])
+    assert reader.checksum == zlib.crc32(body)
+
+
+def test_a_header_longer_than_what_is_kept_has_no_checksum() -> None:
+    reader, _ = read([on_the_wire(b"X: y\r\n" * HEAD_BYTES + b"\r\nbody\r\n")])
+    assert reader.checksum is None
+
+
+@given(CONTENTS, st.integers(1, 50))
+def test_content_without_dots_stuffed_is_read_alike(content: bytes, step: int) -> None:
+    whole = with_line_end(content)
+    plain, (stuffed, _) = ContentReader(), read([on_the_wire(content)])
+    for start in range(0, len(whole), step):
+        plain.add(whole[start : start + step])
+    assert (plain.size_bytes, plain.checksum) == (stuffed.size_bytes, stuffed.checksum)

@@ -7,8 +7,7 @@ import pytest
 from support.mail import RUN, message
 
 from loadkit.errors import ExitCode, UsageError
-from loadkit.measure.ledger import LedgerId
-from sinks.intake import MAX_RUNS, Intake, find_id, read_ledger, write_ledger
+from sinks.intake import MAX_RUNS, Intake, read_ledger, write_ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,36 +15,6 @@ if TYPE_CHECKING:
 
 def take(intake: Intake, content: bytes, *, now: float = 1000.0, recipients: int = 1) -> None:
     intake.take(content, size_bytes=len(content), recipients=recipients, now=now)
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"X-Loadkit-Id: testrun1.3.17\r\n\r\nbody",
-        b"Received: from a\r\n\tby b\r\nX-Loadkit-Id: testrun1.3.17\r\nSubject: x\r\n\r\n",
-        b"x-loadkit-id:testrun1.3.17 \r\n\r\n",
-        b"Subject: cut\r\nX-LOADKIT-ID:\ttestrun1.3.17\r\nX-Long: " + b"x" * 5000,
-    ],
-)
-def test_id_is_found_in_the_header(head: bytes) -> None:
-    assert find_id(head) == LedgerId("testrun1", 3, 17)
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"",
-        b"Subject: none\r\n\r\n",
-        b"Subject: bounce\r\n\r\nX-Loadkit-Id: testrun1.3.17\r\n\r\n",
-        b"\r\n\r\nX-Loadkit-Id: testrun1.3.17\r\n",
-        b"Not-X-Loadkit-Id: testrun1.3.17\r\n\r\n",
-        b"X-Loadkit-Id: testrun1.3\r\n\r\n",
-        b"X-Loadkit-Id: short.3.17\r\n\r\n",
-        b"X-Loadkit-Id: testrun1.3.99999999999\r\n\r\n",
-    ],
-)
-def test_no_id_is_found_elsewhere(head: bytes) -> None:
-    assert find_id(head) is None
 
 
 def test_deliveries_are_counted_by_run() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from loadkit.measure.ledger import Reconciliation
+from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.recorder import Recorder
 from loadkit.measure.records import Arrival, Batch, Gauges, OutcomeTable, Rows, RunPlan, Setup, Stage, Tx
 from loadkit.measure.store import RunFacts, RunWriter
