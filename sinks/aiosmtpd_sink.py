@@ -6,50 +6,34 @@ import asyncio
 import logging
 import re
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, AnyStr, NoReturn
 
 from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
 
+from loadkit.smtp.outcome import Phase
+from loadkit.smtp.stamp import find_stamp
+from sinks.answers import Answer, Ending
 from sinks.authentication import Authenticator
 from sinks.content import ContentReader
-from sinks.intake import Intake
-from sinks.options import Credentials, Tls
+from sinks.options import Tls
+from sinks.server import GOODBYE, HOSTNAME, IDENT, IDLE_TIMEOUT_S, MAX_RECIPIENTS, Sink, reset, source_of
 
 if TYPE_CHECKING:
-    import socket
-    import ssl
-
-HOSTNAME = "sink.test"
-MAX_RECIPIENTS = 1000
-IDLE_TIMEOUT_S = 300.0
-BACKLOG = 4096
+    from sinks.behaviour import Visit
+    from sinks.intake import Intake
+    from sinks.server import Service
 
 _READ_BYTES = 2**20
 """More than a stream reader ever holds, so that one read empties it."""
+_DRIP_S = 0.05
+"""Shortest pause between the pieces of a slow reply."""
 
 _PLAIN_PATH = re.compile(r"<([\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+)>(?: +(.*))?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What a sink offers its clients.
-
-    Args:
-        max_size_bytes: Largest message that is taken.
-        tls: How connections come under TLS.
-        tls_context: TLS settings, unless ``tls`` is none.
-        credentials: The user that clients must log in as, if any.
-    """
-
-    max_size_bytes: int
-    tls: Tls = Tls.NONE
-    tls_context: ssl.SSLContext | None = field(default=None, repr=False)
-    credentials: Credentials | None = None
+_CHUNK = re.compile(r"(\d{1,18})( +LAST)?", re.IGNORECASE)
 
 
 class Hooks:
-    """What aiosmtpd looks up by name: the EHLO reply and the mechanisms it doesn't speak itself."""
+    """What aiosmtpd looks up by name: the answers to its steps, and the mechanisms that it doesn't speak itself."""
 
     def __init__(self, service: Service) -> None:
         self.authenticator = Authenticator(service.credentials) if service.credentials else None
@@ -58,15 +42,46 @@ class Hooks:
             self.auth_XOAUTH2 = self.authenticator.xoauth2
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
-        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, lines: list[str]
+        self, server: Connection, session: Session, _envelope: Envelope, hostname: str, lines: list[str]
     ) -> list[str]:
-        """Offer PIPELINING, and AUTH only where somebody can log in.
+        """Offer PIPELINING and CHUNKING, and AUTH only where somebody can log in.
 
         aiosmtpd works through waiting commands in their order and loses none, which is all that PIPELINING asks for.
         """
         session.host_name = hostname
+        answer = await server.meet(Phase.EHLO, argument=hostname)
+        if answer is not None and answer.reply is not None:
+            return answer.reply.decode().splitlines()
         offered = [line for line in lines if self.authenticator or not line.startswith("250-AUTH")]
-        return [*offered[:-1], "250-PIPELINING", offered[-1]]
+        return [*offered[:-1], "250-PIPELINING", "250-CHUNKING", offered[-1]]
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
+        self, server: Connection, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Take a sender."""
+        size = next((option[5:] for option in options if option.startswith("SIZE=")), "0")
+        answer = await server.meet(Phase.MAIL, argument=address, size_bytes=int(size))
+        if answer is not None and answer.reply is not None:
+            return text_of(answer.reply)
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: Connection, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Take a recipient; bounded, since aiosmtpd keeps them all."""
+        if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
+            return "452 4.5.3 Too many recipients"
+        answer = await server.meet(Phase.RCPT, argument=address)
+        if answer is not None and answer.reply is not None:
+            return text_of(answer.reply)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+
+def text_of(reply: bytes) -> str:
+    """A whole reply without its last line end, as aiosmtpd pushes it."""
+    return reply.decode().removesuffix("\r\n")
 
 
 class Connection(SMTP):
@@ -81,12 +96,15 @@ class Connection(SMTP):
 
     def __init__(self, sink: AiosmtpdSink) -> None:
         service = sink.service
+        self._sink = sink
+        self._visit: Visit | None = None
+        self._chunks: ContentReader | None = None
         super().__init__(
             sink.hooks,
-            data_size_limit=service.max_size_bytes,
+            data_size_limit=sink.max_size_bytes,
             enable_SMTPUTF8=True,
             hostname=HOSTNAME,
-            ident="ESMTP loadkit sink",
+            ident=f"{'LMTP' if service.lmtp else 'ESMTP'} {IDENT}",
             tls_context=service.tls_context if service.tls is Tls.STARTTLS else None,
             timeout=IDLE_TIMEOUT_S,
             auth_require_tls=False,
@@ -95,43 +113,140 @@ class Connection(SMTP):
         )
         # As an argument it would warn, once per connection, that a password may cross the wire in the clear.
         self._auth_required = service.credentials is not None
-        self._sink = sink
         self._leaving = False
+        self._drip_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Join the sink's connections; asyncio calls it."""
-        self._sink.connections.add(self)
+        """Join the sink's connections; asyncio calls it, once more when STARTTLS is done."""
+        if self.transport is None:
+            if self._sink.behaviour is not None:
+                self._visit = self._sink.behaviour.visit(source_of(transport))
+            self._sink.join(self)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Leave the sink's connections; asyncio calls it."""
         super().connection_lost(error)
-        self._sink.connections.discard(self)
+        if self._visit is not None:
+            self._visit.leave()
+        self._sink.part(self)
 
     def leave(self) -> None:
-        """Close the connection, after the transaction that is under way."""
+        """Say 421 and close the connection, after the transaction that is under way."""
         self._leaving = True
         if self.transport is not None and not (self.envelope and self.envelope.mail_from):
+            self._writer.write(GOODBYE)
             self.transport.close()
-
-    def conversation(self) -> asyncio.Task[None]:
-        """The task that ends with the connection."""
-        assert self._handler_coroutine is not None
-        return self._handler_coroutine
 
     def abort(self) -> None:
         """Close the connection at once."""
         if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
 
-    @syntax("RCPT TO: <address>", extended=" [SP <mail-parameters>]")
-    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
-        """Take a recipient; bounded, since aiosmtpd keeps them all."""
-        assert self.envelope is not None
-        if len(self.envelope.rcpt_tos) >= MAX_RECIPIENTS:
-            await self.push("452 4.5.3 Too many recipients")
+    def pause(self) -> None:
+        """Stop reading."""
+        if isinstance(self.transport, asyncio.ReadTransport):
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if isinstance(self.transport, asyncio.ReadTransport):
+            self.transport.resume_reading()
+
+    async def _handle_client(self) -> None:
+        await self._sink.reading.wait()
+        answer = await self.meet(Phase.BANNER)
+        if answer is not None and answer.reply is not None:
+            await self._end(answer.reply, Ending.CLOSE)
+        await super()._handle_client()
+
+    # What the behaviour says.
+
+    async def meet(
+        self, phase: Phase, *, argument: str = "", size_bytes: int = 0, seq: int | None = None
+    ) -> Answer | None:
+        """Ask the behaviour about a step and wait as long as it says.
+
+        Args:
+            phase: The step.
+            argument: Host name or address.
+            size_bytes: Announced or actual size of the content.
+            seq: The message's sequence number, if it is one of ours.
+
+        Returns:
+            The answer; its delay and its ending have been carried out. None is the usual answer.
+
+        Raises:
+            CancelledError: If the conversation is over.
+        """
+        if self._visit is None:
+            return None
+        octets = argument.encode("utf-8", "surrogateescape")
+        now = self._sink.loop.time()
+        answer: Answer | None = self._visit.meet(phase, now, argument=octets, size_bytes=size_bytes, seq=seq)
+        if answer is None:
+            return None
+        if answer.delay_s:
+            await asyncio.sleep(answer.delay_s)
+        self._drip_s = answer.drip_s
+        if answer.ending is not None:
+            await self._end(answer.reply or b"", answer.ending)
+        return answer
+
+    async def _end(self, reply: bytes, ending: Ending) -> NoReturn:
+        """Reply, and do to the connection what the behaviour says; the client's words are not heard any more."""
+        transport = self.transport
+        assert isinstance(transport, asyncio.WriteTransport)
+        if reply:
+            await self.push(reply.removesuffix(b"\r\n"))
+        match ending:
+            case Ending.CLOSE:
+                transport.close()
+            case Ending.RESET:
+                reset(transport)
+            case Ending.HALF_CLOSE if transport.can_write_eof():
+                transport.write_eof()
+                await self._ignore()
+            case Ending.HALF_CLOSE:
+                transport.close()
+            case Ending.HANG:
+                await self._ignore()
+        raise asyncio.CancelledError
+
+    async def _ignore(self) -> None:
+        """Read whatever comes and forget it, until the client has gone."""
+        while await self._reader.read(_READ_BYTES):
+            pass
+
+    async def push(self, status: AnyStr) -> None:
+        """Send a reply, slowly if the behaviour says so."""
+        if not self._drip_s:
+            await super().push(status)
             return
-        await super().smtp_RCPT(arg)
+        octets = (status.encode() if isinstance(status, str) else bytes(status)) + b"\r\n"
+        pieces = max(1, min(len(octets), round(self._drip_s / _DRIP_S)))
+        pause_s, step = self._drip_s / pieces, -(-len(octets) // pieces)
+        self._drip_s = 0.0
+        for start in range(0, len(octets), step):
+            await asyncio.sleep(pause_s)
+            self._writer.write(octets[start : start + step])
+
+    # The conversation, where it differs from the parent's.
+
+    def _set_rset_state(self) -> None:
+        super()._set_rset_state()  # type: ignore[no-untyped-call]
+        self._chunks = None
+        if self._visit is not None:
+            self._visit.reset()
+
+    @syntax("AUTH <mechanism>")
+    async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Log in, unless the behaviour has another answer."""
+        answer = await self.meet(Phase.AUTH) if self._sink.hooks.authenticator else None
+        if answer is not None and answer.reply is not None:
+            await self.push(text_of(answer.reply))
+            return
+        await super().smtp_AUTH(arg)
 
     @syntax("DATA")
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
@@ -139,27 +254,91 @@ class Connection(SMTP):
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
             return
         assert self.envelope is not None
-        recipients = len(self.envelope.rcpt_tos)
-        if not recipients or arg:
-            await self.push("501 Syntax: DATA" if arg else "503 Error: need RCPT command")
+        if not self.envelope.rcpt_tos or arg or self._chunks is not None:
+            await self.push("501 Syntax: DATA" if arg else "503 Error: need RCPT command, and no BDAT before")
+            return
+        answer = await self.meet(Phase.DATA)
+        if answer is not None and answer.reply is not None:
+            await self.push(text_of(answer.reply))
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
-        content = await self._read_content()
+        content, rest = ContentReader(), None
+        while rest is None:
+            rest = content.feed(await self._read(_READ_BYTES, answer))
+        if rest:
+            self._reader.feed_data(rest)
+        await self._take(content)
+
+    @syntax("BDAT <octets>", extended=" [LAST]")
+    async def smtp_BDAT(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Take a chunk of a message (RFC 3030); its octets are read whatever the answer, so as to stay in step."""
+        chunk = _CHUNK.fullmatch(arg or "")
+        if chunk is None:
+            # How much content follows can't be known, and content must not be read as commands.
+            await self._end(b"501 Syntax: BDAT <octets> [LAST]\r\n", Ending.CLOSE)
+        assert self.envelope is not None
+        wanted = bool(self.envelope.rcpt_tos)
+        answer = await self.meet(Phase.DATA) if wanted and self._chunks is None else None
+        content = self._chunks or ContentReader()
+        left = int(chunk[1])
+        while left:
+            octets = await self._read(min(left, _READ_BYTES), answer)
+            left -= len(octets)
+            content.add(octets)
+        if not wanted:
+            await self.push("503 Error: need RCPT command")
+        elif answer is not None and answer.reply is not None:
+            await self.push(text_of(answer.reply))
+            self._set_rset_state()
+        elif chunk[2] is None:
+            self._chunks = content
+            await self.push(f"250 {chunk[1]} octets received")
+        else:
+            await self._take(content)
+
+    async def _read(self, most: int, answer: Answer | None) -> bytes:
+        """Read some of the content, as slowly as the behaviour says."""
+        octets = await self._reader.read(most)
+        if not octets:
+            # The client left within the content.
+            raise asyncio.CancelledError
+        if answer is not None and answer.read_pause_s:
+            await asyncio.sleep(answer.read_pause_s)
+        return octets
+
+    async def _take(self, content: ContentReader) -> None:
+        """Put a whole message into the intake and answer."""
+        assert self.envelope is not None
+        recipients = len(self.envelope.rcpt_tos)
+        reply = await self._judge(content, recipients)
         self.envelope = self._create_envelope()
-        await self.push(self._sink.take(content, recipients))
+        self._set_rset_state()
+        for _ in range(recipients if self._sink.service.lmtp else 1):
+            await self.push(reply)
         if self._leaving:
             self.leave()
 
-    async def _read_content(self) -> ContentReader:
-        content, rest = ContentReader(), None
-        while rest is None:
-            chunk = await self._reader.read(_READ_BYTES)
-            if not chunk:
-                raise ConnectionResetError("the client left within the content")
-            rest = content.feed(chunk)
-        if rest:
-            self._reader.feed_data(rest)
-        return content
+    async def _judge(self, content: ContentReader, recipients: int) -> str:
+        if content.size_bytes > self._sink.max_size_bytes:
+            return "552 5.3.4 Message too big"
+        copies = 1
+        if self._visit is not None:
+            stamp = find_stamp(content.head)
+            seq = None if stamp is None else stamp.seq
+            answer = await self.meet(Phase.DOT, size_bytes=content.size_bytes, seq=seq)
+            if answer is not None:
+                copies = answer.copies
+                if answer.reply is not None:
+                    return text_of(answer.reply)
+        self._sink.intake.take(
+            content.head,
+            size_bytes=content.size_bytes,
+            recipients=recipients,
+            now=time.time(),
+            checksum=content.checksum,
+            copies=copies,
+        )
+        return "250 OK"
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         # The parent's parser of all that RFC 5322 allows takes most of the time of a small message.
@@ -167,66 +346,35 @@ class Connection(SMTP):
         return (plain[1], plain[2] or "") if plain else super()._getaddr(arg)
 
 
-class AiosmtpdSink:
-    """A server that takes every message and forgets all but its ledger entry.
+class LmtpConnection(Connection):
+    """A client that speaks LMTP (RFC 2033): LHLO, and one reply for each recipient after the content."""
+
+    @syntax("LHLO hostname")
+    async def smtp_LHLO(self, hostname: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Greet as EHLO does in SMTP."""
+        await super().smtp_EHLO(hostname)
+
+    async def smtp_EHLO(self, _hostname: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Refuse: LMTP has no EHLO."""
+        await self.push("500 Error: this is LMTP, say LHLO")
+
+    smtp_HELO = smtp_EHLO  # noqa: N815 - aiosmtpd's name
+
+
+class AiosmtpdSink(Sink):
+    """A sink that speaks through aiosmtpd.
 
     Args:
         service: What it offers.
+        intake: What arrived before.
     """
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
+    def __init__(self, service: Service, intake: Intake | None = None) -> None:
+        super().__init__(service, intake)
         self.hooks = Hooks(service)
-        self.intake = Intake()
-        self.connections: set[Connection] = set()
-        self.loop = asyncio.get_running_loop()
-        self._server: asyncio.Server | None = None
         # aiosmtpd logs every command; asking a logger that is off is cheap, and no password can slip into a log.
         logging.getLogger("mail.log").disabled = True
 
-    async def start(self, listener: socket.socket) -> None:
-        """Accept connections.
-
-        Args:
-            listener: A bound socket; the sink listens on it, owns it and closes it.
-        """
-        implicit = self.service.tls_context if self.service.tls is Tls.IMPLICIT else None
-        self._server = await self.loop.create_server(
-            lambda: Connection(self), sock=listener, backlog=BACKLOG, ssl=implicit
-        )
-
-    async def stop(self, grace_s: float = 2.0) -> None:
-        """Accept no more, let transactions under way end, close every connection.
-
-        Args:
-            grace_s: Seconds that transactions get; what is still open then is cut off.
-        """
-        assert self._server is not None
-        self._server.close()
-        for connection in tuple(self.connections):
-            connection.leave()
-        if self.connections:
-            await asyncio.wait([connection.conversation() for connection in self.connections], timeout=grace_s)
-        for connection in tuple(self.connections):
-            connection.abort()
-
-    def take(self, content: ContentReader, recipients: int) -> str:
-        """Note a message in the intake.
-
-        Args:
-            content: The message.
-            recipients: Recipients in its envelope.
-
-        Returns:
-            The reply for the client.
-        """
-        if content.size_bytes > self.service.max_size_bytes:
-            return "552 5.3.4 Message too big"
-        self.intake.take(
-            content.head,
-            size_bytes=content.size_bytes,
-            recipients=recipients,
-            now=time.time(),
-            checksum=content.checksum,
-        )
-        return "250 OK"
+    def connection(self) -> Connection:
+        """The protocol of one more client."""
+        return LmtpConnection(self) if self.service.lmtp else Connection(self)

@@ -1,21 +1,48 @@
-"""What arrived at a sink: one delivery ledger per run, and a ledger file that other processes read."""
+"""What arrived at a sink: one delivery ledger per run, and what the sink did besides."""
 
 from __future__ import annotations
 
-import json
-import os
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from loadkit.errors import UsageError
 from loadkit.measure.ledger import DeliveryLedger
 from loadkit.smtp.stamp import find_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 MAX_RUNS = 64
 SCHEMA_VERSION = 2
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a sink did besides taking messages.
+
+    Args:
+        connections_open: Connections that are open now.
+        connections_total: Connections that there have been.
+        answers: What its behaviour did, by phase and what it was, such as ``rcpt 450``.
+    """
+
+    connections_open: int = 0
+    connections_total: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+
+    def merge(self, other: Counters) -> None:
+        """Add another process's counts."""
+        self.connections_open += other.connections_open
+        self.connections_total += other.connections_total
+        self.answers.update(other.answers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts as plain JSON values."""
+        return {
+            "connections_open": self.connections_open,
+            "connections_total": self.connections_total,
+            "answers": dict(sorted(self.answers.items())),
+        }
 
 
 class Intake:
@@ -28,6 +55,7 @@ class Intake:
         self.runs: dict[str, DeliveryLedger] = {}
         self.unidentified = DeliveryLedger(run="")
         self.dropped_runs = 0
+        self.counters = Counters()
 
     @property
     def deliveries(self) -> int:
@@ -68,14 +96,20 @@ class Intake:
             self.ledger_of(run).merge(ledger)
         self.unidentified.merge(other.unidentified)
         self.dropped_runs += other.dropped_runs
+        self.counters.merge(other.counters)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain JSON values."""
+    def to_dict(self, run: str | None = None) -> dict[str, Any]:
+        """Everything as plain JSON values.
+
+        Args:
+            run: The only run wanted; None for all.
+        """
         return {
             "schema_version": SCHEMA_VERSION,
-            "runs": {run: ledger.to_dict() for run, ledger in self.runs.items()},
+            "runs": {name: ledger.to_dict() for name, ledger in self.runs.items() if run in (None, name)},
             "unidentified": self.unidentified.to_dict(),
             "dropped_runs": self.dropped_runs,
+            "counters": self.counters.to_dict(),
         }
 
     @classmethod
@@ -92,33 +126,8 @@ class Intake:
         intake.runs = {run: DeliveryLedger.from_dict(ledger) for run, ledger in data["runs"].items()}
         intake.unidentified = DeliveryLedger.from_dict(data["unidentified"])
         intake.dropped_runs = data["dropped_runs"]
+        counters = data["counters"]
+        intake.counters = Counters(
+            counters["connections_open"], counters["connections_total"], Counter(counters["answers"])
+        )
         return intake
-
-
-def write_ledger(intake: Intake, file: Path) -> None:
-    """Write a ledger file, at once or not at all: a reader never sees half of it.
-
-    Raises:
-        UsageError: If the file can't be written.
-    """
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        with partial.open("w", encoding="ascii") as stream:
-            json.dump(intake.to_dict(), stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
-    except OSError as error:
-        raise UsageError(f"the ledger {file} can't be written: {error.strerror}", hint="name another file") from error
-
-
-def read_ledger(file: Path) -> Intake:
-    """Read a ledger file.
-
-    Raises:
-        UsageError: If the file is missing or is no ledger.
-    """
-    try:
-        return Intake.from_dict(json.loads(file.read_text(encoding="ascii")))
-    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UsageError(f"{file} is not a readable ledger: {error}", hint="name the file given to --ledger") from error

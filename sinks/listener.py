@@ -7,14 +7,16 @@ import socket
 from typing import TYPE_CHECKING
 
 from loadkit.errors import UsageError
-from sinks.aiosmtpd_sink import Service
 from sinks.certificate import server_context
-from sinks.options import Tls, read_credentials
+from sinks.options import Engine, Tls, read_credentials
+from sinks.server import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sinks.intake import Intake
     from sinks.options import SinkOptions
+    from sinks.server import Sink
 
 
 def bind(options: SinkOptions) -> socket.socket:
@@ -27,21 +29,32 @@ def bind(options: SinkOptions) -> socket.socket:
         UsageError: If the address can't be taken.
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if options.reuse_port:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
+        return _bound(options, _free_port(options) if options.port == 0 else options.port)
     except OSError as error:
         place = f"{options.host} port {options.port}"
         raise UsageError(f"can't listen on {place}: {error.strerror}", hint="port 0 takes a free one") from error
+
+
+def _free_port(options: SinkOptions) -> int:
+    # A socket keeps its port while it doesn't listen only if it asked for that port by number.
+    with _bound(options, 0) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _bound(options: SinkOptions, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        options.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if options.reuse_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
@@ -62,7 +75,24 @@ def service_for(options: SinkOptions) -> Service:
             context = server_context(options.certificate)
         except OSError as error:
             raise UsageError(f"{options.certificate} has no usable key and certificate: {error}") from error
-    return Service(options.max_size_bytes, options.tls, context, credentials)
+    return Service(options.max_size_bytes, options.tls, context, credentials, options.lmtp)
+
+
+def sink_for(options: SinkOptions, service: Service, intake: Intake) -> Sink:
+    """A sink of the wanted engine, in the running event loop.
+
+    Args:
+        options: The options.
+        service: What it offers.
+        intake: What arrived before.
+    """
+    if options.engine is Engine.FAST:
+        from sinks.fast_sink import FastSink  # noqa: PLC0415 - one engine is enough
+
+        return FastSink(service, intake)
+    from sinks.aiosmtpd_sink import AiosmtpdSink  # noqa: PLC0415 - likewise
+
+    return AiosmtpdSink(service, intake)
 
 
 def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop]:

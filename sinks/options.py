@@ -29,6 +29,15 @@ class Tls(StrEnum):
     IMPLICIT = "implicit"
 
 
+class Engine(StrEnum):
+    """What speaks with the clients."""
+
+    AIOSMTPD = "aiosmtpd"
+    """The complete one."""
+    FAST = "fast"
+    """The one that takes a fraction of the CPU."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """The one user whom a sink lets in.
@@ -52,28 +61,44 @@ class SinkOptions:
     Args:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
+        engine: What speaks with the clients.
+        lmtp: Whether it speaks LMTP instead of SMTP.
+        profile: How it behaves: name of a shipped profile or path of a file; without one it takes everything at once.
         tls: How connections come under TLS.
         certificate: PEM file with key and certificate; without it TLS gets a self-signed one for this run.
         auth: Environment variables with user name and password, as ``USER_ENV:PASSWORD_ENV``; clients must then log in.
         processes: Processes that share the port, one core each.
         max_size_bytes: Largest message that is taken.
-        ledger: File for the ledger, written at the start, on SIGUSR1 and at the end.
+        ledger: File for the ledger, written at the start, every second, on SIGUSR1 and at the end.
+        resume: Whether what the ledger file holds already goes on counting.
+        admin: Where the admin interface listens, as ``PORT`` or ``ADDRESS:PORT``; without it there is none.
+        admin_token_env: Environment variable with the token that users of the admin interface must show.
         reuse_port: Whether other processes may listen on the same port.
         stop_on_eof: Whether the end of standard input stops the sink, so that it can't outlive who started it.
         json: Whether events on standard output are JSON lines rather than words.
+        index: Number of the process among those of one sink.
+        memory: File in which the processes of one sink share what their behaviour remembers.
     """
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
+    engine: Engine = Engine.AIOSMTPD
+    lmtp: bool = False
+    profile: str | None = None
     tls: Tls = Tls.NONE
     certificate: Path | None = None
     auth: str | None = None
     processes: int = 1
     max_size_bytes: int = DEFAULT_MAX_SIZE_BYTES
     ledger: Path | None = None
+    resume: bool = False
+    admin: str | None = None
+    admin_token_env: str | None = None
     reuse_port: bool = False
     stop_on_eof: bool = False
     json: bool = False
+    index: int = 0
+    memory: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can't work.
@@ -88,6 +113,10 @@ class SinkOptions:
         ):
             if not least <= value <= most:
                 raise UsageError(f"{name} is {value}", hint=f"choose one from {least} to {most}")
+        if self.resume and self.ledger is None:
+            raise UsageError("there is no ledger to resume", hint="name its file by --ledger")
+        if self.admin_token_env and self.admin is None:
+            raise UsageError("a token without an admin interface", hint="say by --admin where it listens")
 
 
 def command_line(options: SinkOptions) -> list[str]:

@@ -8,24 +8,32 @@ import os
 import signal
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from loadkit.errors import LoadkitError
-from sinks.aiosmtpd_sink import AiosmtpdSink
 from sinks.certificate import write_certificate
-from sinks.intake import Intake, write_ledger
-from sinks.listener import bind, fastest_loop, service_for
+from sinks.ledger_file import write_ledger
+from sinks.listener import bind, fastest_loop
 from sinks.options import SinkOptions, Tls
 from sinks.processes import Workers
+from sinks.profile import Profile
+from sinks.single import SingleProcess
+
+if TYPE_CHECKING:
+    from sinks.intake import Intake
 
 _WORDS = {
     "listening": "listening on {host} port {port}, process {pid}",
+    "admin": "admin interface on {url}",
     "ledger": "{deliveries} deliveries so far, ledger in {file}",
+    "behaving": "behaving like {profile}",
     "stopped": "stopped after {deliveries} deliveries",
 }
+_ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+_MAX_LINE_BYTES = 2**21
 
 
 class Server(Protocol):
@@ -38,33 +46,11 @@ class Server(Protocol):
     async def collect(self) -> Intake:
         """What arrived so far."""
 
-    async def stop(self) -> Intake:
-        """End it; returns all that arrived."""
-
-
-@dataclass(frozen=True, slots=True)
-class InProcess:
-    """A sink in this process.
-
-    Args:
-        sink: The started sink.
-    """
-
-    sink: AiosmtpdSink
-
-    @property
-    def pids(self) -> tuple[int, ...]:
-        """This process."""
-        return (os.getpid(),)
-
-    async def collect(self) -> Intake:
-        """What arrived so far."""
-        return self.sink.intake
+    async def behave(self, profile: Profile | None) -> None:
+        """Behave as a profile says towards the connections to come."""
 
     async def stop(self) -> Intake:
         """End it; returns all that arrived."""
-        await self.sink.stop()
-        return self.sink.intake
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +69,7 @@ class Announcer:
         """Tell an event.
 
         Args:
-            event: Its name: listening, ledger or stopped.
+            event: Its name, a key of `_WORDS`.
             details: JSON values.
         """
         line = json.dumps({"event": event, **details}) if self.as_json else f"sink: {_WORDS[event].format(**details)}"
@@ -99,10 +85,12 @@ def main(options: SinkOptions, output: TextIO | None = None) -> None:
     Args:
         options: What to run.
         output: Where events are told, standard output unless given: ``listening`` (host, port, pid, pids,
-            certificate), ``ledger`` (file, deliveries) and ``stopped`` (deliveries).
+            certificate), ``admin`` (url), ``ledger`` (file, deliveries), ``behaving`` (profile) and ``stopped``
+            (deliveries).
 
     Raises:
         UsageError: If the sink can't start or the ledger can't be written.
+        ScenarioError: If the profile is wrong.
         LoadkitError: If one of several processes ended by itself.
     """
     with tempfile.TemporaryDirectory(prefix="loadkit-sink-") as name:
@@ -110,52 +98,84 @@ def main(options: SinkOptions, output: TextIO | None = None) -> None:
         if options.tls is not Tls.NONE and options.certificate is None:
             options = replace(options, certificate=write_certificate(folder))
         with asyncio.Runner(loop_factory=fastest_loop()) as runner:
-            runner.run(_serve(options, folder, Announcer(output or sys.stdout, options.json)))
+            runner.run(_Serving(options, Announcer(output or sys.stdout, options.json)).run(folder))
 
 
-async def _serve(options: SinkOptions, folder: Path, announce: Announcer) -> None:
+class _Serving:
     """Start, obey commands, stop."""
-    service = service_for(options)
-    commands: asyncio.Queue[signal.Signals] = asyncio.Queue()
-    _listen_for_commands(options, commands)
-    if options.ledger:
-        write_ledger(Intake(), options.ledger)
-    with bind(replace(options, reuse_port=options.reuse_port or options.processes > 1)) as listener:
+
+    def __init__(self, options: SinkOptions, announce: Announcer) -> None:
+        self._options = options
+        self._announce = announce
+        self._commands: asyncio.Queue[signal.Signals | dict[str, Any]] = asyncio.Queue()
+        self._line = b""
+
+    async def run(self, folder: Path) -> None:
+        options = self._options
+        self._listen_for_commands()
+        async with AsyncExitStack() as stack:
+            server = await self._start(stack, folder)
+            while (command := await self._commands.get()) not in _ENDS:
+                await self._obey(server, command)
+            intake = await server.stop()
+        self._publish(intake)
+        self._announce("stopped", deliveries=intake.deliveries)
+        if command is signal.SIGCHLD:
+            hint = "its own message stands above" + ("; --resume goes on counting" if options.ledger else "")
+            raise LoadkitError("a process of the sink ended by itself", hint=hint)
+
+    async def _start(self, stack: AsyncExitStack, folder: Path) -> Server:
+        options = self._options
+        listener = stack.enter_context(bind(replace(options, reuse_port=options.reuse_port or options.processes > 1)))
         host, port = listener.getsockname()[:2]
         if options.processes > 1:
-            server: Server = await Workers.start(replace(options, port=port), folder, commands)
+            server: Server = await Workers.start(replace(options, port=port), folder, self._commands)
         else:
-            sink = AiosmtpdSink(service)
-            await sink.start(listener)
-            server = InProcess(sink)
+            server = await SingleProcess.start(options, listener)
+        admin = None
+        if options.admin is not None:
+            from sinks.admin import open_admin  # noqa: PLC0415 - aiohttp is heavy
+
+            admin = await stack.enter_async_context(open_admin(server, options.admin, options.admin_token_env))
         certificate = str(options.certificate) if options.certificate else None
-        announce("listening", host=host, port=port, pid=os.getpid(), pids=server.pids, certificate=certificate)
-        while (command := await commands.get()) is signal.SIGUSR1:
-            _publish(await server.collect(), options, announce)
-        intake = await server.stop()
-    _publish(intake, options, announce)
-    announce("stopped", deliveries=intake.deliveries)
-    if command is signal.SIGCHLD:
-        raise LoadkitError("a process of the sink ended by itself", hint="its own message stands above")
+        pids = server.pids
+        self._announce("listening", host=host, port=port, pid=os.getpid(), pids=pids, certificate=certificate)
+        if admin:
+            self._announce("admin", url=admin)
+        return server
 
+    def _listen_for_commands(self) -> None:
+        """Queue signals and requests, so that they are obeyed one after the other."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            loop.add_signal_handler(number, self._commands.put_nowait, number)
+        if self._options.stop_on_eof:
+            loop.add_reader(sys.stdin.fileno(), self._read_requests)
 
-def _listen_for_commands(options: SinkOptions, commands: asyncio.Queue[signal.Signals]) -> None:
-    """Queue the signals, so that they are obeyed one after the other."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-        loop.add_signal_handler(number, commands.put_nowait, number)
-    if options.stop_on_eof:
-        loop.add_reader(sys.stdin.fileno(), _read_input, loop, commands)
+    def _read_requests(self) -> None:
+        """Queue the requests that come on standard input; its end is a command to stop."""
+        read = os.read(sys.stdin.fileno(), 65_536)
+        if not read:
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self._commands.put_nowait(signal.SIGTERM)
+        *lines, self._line = (self._line + read)[-_MAX_LINE_BYTES:].split(b"\n")
+        for line in lines:
+            # Whatever else is written there is none of ours.
+            with suppress(ValueError):
+                request = json.loads(line)
+                if isinstance(request, dict):
+                    self._commands.put_nowait(request)
 
+    async def _obey(self, server: Server, command: signal.Signals | dict[str, Any]) -> None:
+        match command:
+            case signal.SIGUSR1 | {"do": "ledger"}:
+                self._publish(await server.collect())
+            case {"do": "behave", "profile": text}:
+                profile = Profile.model_validate_json(text) if text else None
+                await server.behave(profile)
+                self._announce("behaving", profile=profile.name if profile else None)
 
-def _read_input(loop: asyncio.AbstractEventLoop, commands: asyncio.Queue[signal.Signals]) -> None:
-    """Throw away what comes on standard input; its end is a command to stop."""
-    if not os.read(sys.stdin.fileno(), 4096):
-        loop.remove_reader(sys.stdin.fileno())
-        commands.put_nowait(signal.SIGTERM)
-
-
-def _publish(intake: Intake, options: SinkOptions, announce: Announcer) -> None:
-    if options.ledger:
-        write_ledger(intake, options.ledger)
-        announce("ledger", file=str(options.ledger), deliveries=intake.deliveries)
+    def _publish(self, intake: Intake) -> None:
+        if self._options.ledger:
+            write_ledger(intake, self._options.ledger)
+            self._announce("ledger", file=str(self._options.ledger), deliveries=intake.deliveries)

@@ -7,7 +7,8 @@ import pytest
 from support.mail import RUN, message
 
 from loadkit.errors import ExitCode, UsageError
-from sinks.intake import MAX_RUNS, Intake, read_ledger, write_ledger
+from sinks.intake import MAX_RUNS, Intake
+from sinks.ledger_file import read_ledger, write_ledger
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from support.mail import RUN, RawClient, message
 from support.sink import RunningSink, running_sink
 from support.waiting import wait_until
 
-from sinks.intake import read_ledger
+from sinks.ledger_file import read_ledger
 from sinks.options import SinkOptions, command_line, environment
 
 if TYPE_CHECKING:

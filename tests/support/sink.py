@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sinks.intake import Intake, read_ledger
+from sinks.intake import Intake
+from sinks.ledger_file import read_ledger
 from sinks.options import SinkOptions, command_line, environment
 
 if TYPE_CHECKING:
