@@ -84,8 +84,15 @@ class ScenarioError(LoadkitError):
     """
 
     exit_code = ExitCode.USAGE
+    place = "the scenario; nothing was sent"
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         count = len(problems)
-        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the scenario; nothing was sent")
+        super().__init__(f"{count} problem{'s' if count != 1 else ''} in {self.place}")
         self.problems = problems
+
+
+class ProfileError(ScenarioError):
+    """A profile of a sink is wrong; holds every problem found, as for a scenario."""
+
+    place = "the profile; the sink does not follow it"

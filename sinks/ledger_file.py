@@ -74,10 +74,7 @@ def resume_ledger(file: Path) -> Intake:
         UsageError: If a file is no ledger.
     """
     parts = _parts(file)
-    if parts:
-        intake = merged(read_ledger(part) for part in parts)
-    else:
-        intake = read_ledger(file) if file.exists() else Intake()
+    intake = merged(read_ledger(part) for part in parts or ([file] if file.exists() else []))
     intake.counters.connections_open = 0
     return intake
 

@@ -1,48 +1,48 @@
-"""Carries out the outages of a sink's behaviour as they begin and end."""
+"""When the outages of a profile begin and end."""
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sinks.server import Sink
+    from collections.abc import Iterator
+
+    from sinks.policy import Outage
 
 
-async def follow_outages(sink: Sink) -> None:
-    """Watch the clock and the sink's behaviour; runs until it is cancelled.
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Outages on the clock; of several at once the first in the profile holds.
 
     Args:
-        sink: The started sink.
+        outages: What the profile says.
+        start: Monotonic time in seconds from which their times count.
     """
-    under_way = ""
-    while True:
-        sink.behaviour_changed.clear()
-        behaviour, now = sink.behaviour, sink.loop.time()
-        outage = behaviour.outage(now) if behaviour is not None else None
-        kind = outage.kind if outage is not None else ""
-        if kind != under_way:
-            await _end(sink, under_way)
-            _begin(sink, kind)
-            under_way = kind
-        change_s = behaviour.next_change_s(now) if behaviour is not None else None
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(change_s):
-                await sink.behaviour_changed.wait()
 
+    outages: tuple[Outage, ...]
+    start: float
 
-def _begin(sink: Sink, kind: str) -> None:
-    if kind == "stop_reading":
-        sink.pause()
-    if kind in ("refuse", "restart"):
-        sink.refuse()
-    if kind == "restart":
-        sink.abort()
+    def under_way(self, now: float) -> Outage | None:
+        """The outage at a time; its first moment belongs to it, its end does not."""
+        for outage in self.outages:
+            if any(begin <= now < end for begin, end in self._spans(outage, now)):
+                return outage
+        return None
 
+    def next_change_s(self, now: float) -> float | None:
+        """The first time after `now` at which an outage begins or ends; None if there is none."""
+        moments = (moment for outage in self.outages for span in self._spans(outage, now) for moment in span)
+        return min((moment for moment in moments if moment > now), default=None)
 
-async def _end(sink: Sink, kind: str) -> None:
-    if kind == "stop_reading":
-        sink.resume()
-    if kind in ("refuse", "restart"):
-        await sink.accept()
+    def _spans(self, outage: Outage, now: float) -> Iterator[tuple[float, float]]:
+        """Begin and end of the repetition at a time and of its neighbours."""
+        first = self.start + outage.at_s
+        if outage.every_s is None:
+            yield first, first + outage.for_s
+            return
+        current = max(0, int((now - first) / outage.every_s))
+        # The neighbour before may still be the current one where the division was rounded.
+        for number in range(max(0, current - 1), current + 2):
+            begin = first + number * outage.every_s
+            yield begin, begin + outage.for_s

@@ -12,7 +12,7 @@ from sinks.intake import Intake
 from sinks.ledger_file import remove_parts, resume_ledger, write_ledger
 from sinks.listener import service_for, sink_for
 from sinks.memory import Memory
-from sinks.outages import follow_outages
+from sinks.interruptions import follow_outages
 from sinks.profile import load_profile
 
 if TYPE_CHECKING:

@@ -27,7 +27,17 @@ ALLOWED_AREAS = {
     "cli": (*FOUNDATION, *ORDER, "drive", "sinks", "cli"),
     "loadkit": (*FOUNDATION, *ORDER, "drive", "cli"),
 }
-ALLOWED_MODULES = {"sinks": ("loadkit.measure.ledger",)}
+ALLOWED_MODULES = {
+    "sinks": (
+        "loadkit.measure.ledger",
+        # A profile is read as a scenario is.
+        "loadkit.scenario.findings",
+        "loadkit.scenario.quantities",
+        "loadkit.scenario.reading",
+        "loadkit.scenario.schema",
+        "loadkit.scenario.texts",
+    ),
+}
 
 PATCHING = ("gevent", "locust")
 LEADS_TO_DRIVE = ("loadkit.drive", "loadkit.cli._execute")
@@ -90,6 +100,7 @@ def test_imports_go_one_way(path: Path) -> None:
         ("measure", "def f():\n    import loadkit.report.text", ["loadkit.report.text"]),
         ("report", "from loadkit import drive", ["loadkit.drive"]),
         ("sinks", "from loadkit.measure import ledger, records", ["loadkit.measure.records"]),
+        ("sinks", "from loadkit.scenario import load, reading", ["loadkit.scenario.load"]),
         ("cli", "from gevent import sleep", ["gevent"]),
         ("drive", "import locust.env, gevent\nfrom loadkit.units import parse_rate", []),
         ("report", "from loadkit import __version__\nfrom loadkit.measure.store import Run", []),

@@ -16,6 +16,7 @@ from loadkit.units import (
     format_size,
     parse_duration,
     parse_rate,
+    parse_ratio,
     parse_size,
 )
 
@@ -49,6 +50,11 @@ def exact_size(size_bytes: int) -> str:
     return f"{size_bytes // BYTES_PER_UNIT[unit]}{unit}"
 
 
+def exact_ratio(ratio: float) -> str:
+    """Write a ratio as the percentage that `parse_ratio` reads back."""
+    return f"{_digits(ratio * 100)}%"
+
+
 def _digits(value: float) -> str:
     text = f"{value:.{_MAX_DECIMALS}f}"
     return text.rstrip("0").rstrip(".")
@@ -76,6 +82,10 @@ def _reader(
 
 def _read_size(value: object) -> int:
     return int(_reader(parse_size, format_size, MAX_SIZE_BYTES)(value))
+
+
+def _read_ratio(value: object) -> float:
+    return _reader(parse_ratio, exact_ratio, 1.0)(value)
 
 
 def _whole_number_reader(most: int) -> Callable[[object], int]:
@@ -106,6 +116,7 @@ _read_rate = _reader(parse_rate, format_rate, MAX_RATE_PER_S, positive=False)
 Duration = Annotated[float, BeforeValidator(_read_duration), PlainSerializer(exact_duration)]
 PositiveDuration = Annotated[float, BeforeValidator(_read_positive_duration), PlainSerializer(exact_duration)]
 Rate = Annotated[float, BeforeValidator(_read_rate), PlainSerializer(exact_rate)]
+Ratio = Annotated[float, BeforeValidator(_read_ratio), PlainSerializer(exact_ratio)]
 Size = Annotated[int, BeforeValidator(_read_size), PlainSerializer(exact_size)]
 SizeDistribution = Annotated[Distribution, *_distribution(_read_size, exact_size)]
 RecipientsDistribution = Annotated[Distribution, *_distribution(_whole_number_reader(MAX_RECIPIENTS), int)]
