@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from loadkit.drive.events import REQUEST_TYPE, TransactionFailed
 from loadkit.drive.network import Address
 from loadkit.drive.session import Session, Wiring
 from loadkit.errors import UsageError
-from loadkit.smtp.message import IdHeaders, Template
+from loadkit.smtp.message import BODY_LINE_BYTES, IdHeaders, Template
 from loadkit.smtp.outcome import Outcome, OutcomeClass
 from loadkit.smtp.state import Transaction
 
@@ -68,7 +69,7 @@ class SmtpClient:
             sender: Reverse path; empty for a bounce.
             recipients: Forward paths; at least one.
             body: Content as bytes, headers included, instead of a message; line ends become CRLF.
-            name: The kind of message, under which Locust shows it.
+            name: The kind of message, under which Locust shows it; a sink is told it in small letters.
 
         Returns:
             How it ended; `accepted` tells whether the server took it.
@@ -82,12 +83,13 @@ class SmtpClient:
         paths = tuple(_path(recipient) for recipient in recipients)
         template = Template.from_eml(content)
         utf8 = () if "".join((sender, *recipients)).isascii() else (b"SMTPUTF8",)
+        kind = _kind(name)
         begun, begun_unix_s = perf_counter(), time.time()
 
         def compose(session: Session, now: float) -> Transaction:
-            ids = self._ids.lines(self._sent, begun_unix_s, begun_unix_s + now - begun)
+            ids = self._ids.lines(self._sent, begun_unix_s, begun_unix_s + now - begun, kind)
             render = template.render_bdat if session.dialogue.chunking else template.render_data
-            size = len(ids) + len(template.head)
+            size = len(ids) + BODY_LINE_BYTES + len(template.head)
             return Transaction(_path(sender), paths, render(ids, size), size, utf8 + template.needs)
 
         outcome = self._transact(compose)
@@ -204,3 +206,8 @@ def _path(address: str) -> bytes:
     if any(character in "<>\r\n\0 " or ord(character) < 32 for character in address):  # noqa: PLR2004
         raise UsageError(f"{address!r} is not an address")
     return address.encode()
+
+
+def _kind(name: str) -> bytes:
+    """A name as the identifying headers take it."""
+    return re.sub(r"[^a-z0-9_-]+", "-", name.lower())[:40].encode() or b"message"

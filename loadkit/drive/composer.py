@@ -103,6 +103,7 @@ class Composer:
 
     def __init__(self, mix: Mix, run_id: str, sender_index: int, *, epoch_unix_s: float, epoch_s: float) -> None:
         self._templates = mix.templates
+        self._kinds = [kind.encode() for kind in mix.kinds]
         self._senders = _Addresses(mix.sender_address(0))
         self._recipients = _Addresses(mix.recipient_address(0))
         self._recipient_count = mix.recipient_count
@@ -116,7 +117,7 @@ class Composer:
         """The transaction of an arrival, in the form that the dialogue's server takes."""
         seq, intended_s, _, kind, variant, size_bytes, sender, first, recipients = arrival
         template = self._templates[kind][variant]
-        ids = self._ids.lines(seq, self._epoch_unix_s + intended_s, self._to_unix_s + now)
+        ids = self._ids.lines(seq, self._epoch_unix_s + intended_s, self._to_unix_s + now, self._kinds[kind])
         render = template.render_bdat if dialogue.chunking else template.render_data
         return Transaction(
             self._senders.pattern % sender,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import re
+import zlib
 from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -12,9 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadkit.smtp.message import ID_HEADER, SENT_HEADER, IdHeaders, Template, dot_stuff, normalise_line_ends
+from loadkit.smtp.message import (
+    BODY_HEADER,
+    BODY_LINE_BYTES,
+    ID_HEADER,
+    SENT_HEADER,
+    IdHeaders,
+    Template,
+    dot_stuff,
+    normalise_line_ends,
+)
 
-IDS = IdHeaders("abcdefgh", 3).lines(1041, 1.5, 2.25)
+IDS = IdHeaders("abcdefgh", 3).lines(1041, 1.5, 2.25, b"order_notice")
 BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 # Contents in which dots and line ends of every kind are frequent.
 CONTENTS = st.binary(max_size=60) | st.lists(
@@ -90,6 +100,14 @@ def test_dots_are_stuffed(content: bytes, stuffed: bytes) -> None:
 
 # --- sizes ---
 
+
+def check_sum(content: bytes) -> None:
+    """The line behind the ids names the CRC-32 of the body: of all behind the first empty line."""
+    header, _, body = content.partition(b"\r\n\r\n")
+    (told,) = re.findall(rb"^X-Loadkit-Body: ([0-9a-f]{8})$", header.replace(b"\r\n", b"\n"), re.MULTILINE)
+    assert int(told, 16) == zlib.crc32(body)
+
+
 TEMPLATES = {
     "text": Template.sized(subject="Order received", sender_domain="example.com"),
     "subject in any script": Template.sized(subject="订单已收到 Grüße " * 12, sender_domain="example.com"),
@@ -102,12 +120,13 @@ TEMPLATES = {
 
 
 def check_size(template: Template, size: int) -> None:
-    least = len(IDS) + len(template.head) + len(template.tail) + 2
+    least = len(IDS) + BODY_LINE_BYTES + len(template.head) + len(template.tail) + 2
     wire = template.render_data(IDS, size)
     content = unstuff(wire)
     assert len(content) == max(size, least)
     assert not BARE.search(content)
     assert content.startswith(IDS)
+    check_sum(content)
     assert max(map(len, content.split(b"\r\n"))) <= 998  # RFC 5322 section 2.1.1
     assert unchunk(template.render_bdat(IDS, size)) == content
 
@@ -115,7 +134,7 @@ def check_size(template: Template, size: int) -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_size_is_exact(name: str) -> None:
     template = TEMPLATES[name]
-    least = len(IDS) + len(template.head) + len(template.tail) + 2
+    least = len(IDS) + BODY_LINE_BYTES + len(template.head) + len(template.tail) + 2
     for size in (0, 1, *range(least - 80, least + 400)):
         check_size(template, size)
 
@@ -128,7 +147,7 @@ def test_large_sizes_are_exact(size: int, name: str) -> None:
 
 
 def test_a_large_message_has_its_size_too() -> None:
-    assert len(unstuff(TEMPLATES["text"].render_data(IDS, 3_000_001))) == 3_000_001
+    check_size(TEMPLATES["text"], 3_000_001)
 
 
 @settings(deadline=None)
@@ -136,7 +155,7 @@ def test_a_large_message_has_its_size_too() -> None:
 def test_what_was_rendered_before_does_not_matter(sends: list[tuple[int, int]]) -> None:
     template = Template.sized(subject="x", sender_domain="example.com")
     for size, seq in sends:
-        ids = IdHeaders("abcdefgh", 0).lines(seq, 1.5, 2.5)
+        ids = IdHeaders("abcdefgh", 0).lines(seq, 1.5, 2.5, b"x")
         fresh = replace(template)  # the same headers, and nothing rendered yet
         assert template.render_data(ids, size) == ids + fresh.render_data(ids, size)[len(ids) :]
         assert unstuff(template.render_data(ids, size)) == unchunk(template.render_bdat(ids, size))
@@ -145,8 +164,8 @@ def test_what_was_rendered_before_does_not_matter(sends: list[tuple[int, int]]) 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_the_smallest_size_told_is_exact(name: str) -> None:
     template = TEMPLATES[name]
-    ids = IdHeaders("abcdefgh12345678", 9_999).lines(2**31, 1_800_000_000.0, 1_800_000_000.0)
-    assert len(ids) <= 200
+    ids = IdHeaders("abcdefgh12345678", 9_999).lines(2**31, 1_800_000_000.0, 1_800_000_000.0, b"k" * 40)
+    assert len(ids) + BODY_LINE_BYTES <= 250
     for size in (template.minimum_bytes, template.minimum_bytes + 1):
         assert len(unstuff(template.render_data(ids, size))) == size
 
@@ -219,10 +238,13 @@ OWN = {
 def test_own_messages_are_sent_as_they_are(name: str, size: int) -> None:
     raw, sent, needs = OWN[name]
     template = Template.from_eml(raw)
-    assert unstuff(template.render_data(IDS, size)) == IDS + sent
-    assert unchunk(template.render_bdat(IDS, size)) == IDS + sent
+    content = unstuff(template.render_data(IDS, size))
+    assert unchunk(template.render_bdat(IDS, size)) == content
+    assert content[: len(IDS)] == IDS
+    assert content[len(IDS) + BODY_LINE_BYTES :] == sent
+    check_sum(content)
     assert template.needs == needs
-    message = parse(IDS + sent)
+    message = parse(content)
     assert message["Subject"] == "a"
     assert message["X-Loadkit-Id"] == "abcdefgh.3.1041"
 
@@ -231,10 +253,16 @@ def test_own_messages_are_sent_as_they_are(name: str, size: int) -> None:
 @given(CONTENTS)
 def test_any_own_message_survives(raw: bytes) -> None:
     template = Template.from_eml(raw)
-    content = IDS + normalise_line_ends(raw)
-    assert unstuff(template.render_data(IDS, 0)) == content
+    content = unstuff(template.render_data(IDS, 0))
+    assert content.startswith(IDS + BODY_HEADER + b": ")
+    assert content[len(IDS) + BODY_LINE_BYTES :] == normalise_line_ends(raw)
     assert unchunk(template.render_bdat(IDS, 0)) == content
     assert len(content) <= template.minimum_bytes
+    check_sum(content)
+
+
+def test_a_message_without_body_has_the_sum_of_nothing() -> None:
+    assert b"\r\nX-Loadkit-Body: 00000000\r\nSubject: a\r\n" in Template.from_eml(b"Subject: a").render_data(IDS, 0)
 
 
 # --- identifying headers ---
@@ -249,19 +277,20 @@ def test_any_own_message_survives(raw: bytes) -> None:
     st.floats(0, 4e9),
 )
 def test_the_ledger_reads_the_id(run: str, sender: int, seq: int, intended_unix_s: float, sent_unix_s: float) -> None:
-    lines = IdHeaders(run, sender).lines(seq, intended_unix_s, sent_unix_s)
+    lines = IdHeaders(run, sender).lines(seq, intended_unix_s, sent_unix_s, b"order_notice")
     assert lines.endswith(b"\r\n")
     assert not BARE.search(lines)
     headers = dict(line.split(b": ", 1) for line in lines[:-2].split(b"\r\n"))
     assert headers.pop(ID_HEADER) == f"{run}.{sender}.{seq}".encode()
-    times = [int(number) for number in headers.pop(SENT_HEADER).split(b" ")]
-    assert times == [int(intended_unix_s * 1e6), int(sent_unix_s * 1e6)]
+    *times, kind = headers.pop(SENT_HEADER).split(b" ")
+    assert [int(number) for number in times] == [int(intended_unix_s * 1e6), int(sent_unix_s * 1e6)]
+    assert kind == b"order_notice"
     assert headers == {b"Message-ID": f"<{seq}.{sender}.{run}@loadkit.invalid>".encode()}
 
 
 def test_the_headers_word_for_word() -> None:
     assert IDS == (
         b"X-Loadkit-Id: abcdefgh.3.1041\r\n"
-        b"X-Loadkit-Sent: 1500000 2250000\r\n"
+        b"X-Loadkit-Sent: 1500000 2250000 order_notice\r\n"
         b"Message-ID: <1041.3.abcdefgh@loadkit.invalid>\r\n"
     )
