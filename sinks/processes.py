@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from loadkit.errors import LoadkitError, UsageError
 from sinks.intake import Intake
 from sinks.ledger_file import merged, part_file, read_ledger, remove_parts, resume_ledger, write_ledger
+from sinks.listener import service_for
 from sinks.options import SinkOptions, command_line, environment
 from sinks.profile import load_profile
 
@@ -124,6 +125,7 @@ class Workers:
             UsageError: If the profile needs a single process, or the ledger can't be resumed.
             LoadkitError: If a process ends before it listens.
         """
+        service_for(options)  # what is wrong is told once, not by every process
         if options.profile:
             refuse_single(load_profile(options.profile))
         ledger = options.ledger or folder / "ledger.json"

@@ -136,7 +136,7 @@ class _Serving:
         if options.admin is not None:
             from sinks.admin import open_admin  # noqa: PLC0415 - aiohttp is heavy
 
-            admin = await stack.enter_async_context(open_admin(server, options.admin, options.admin_token_env))
+            admin = await stack.enter_async_context(open_admin(server, options))
         certificate = str(options.certificate) if options.certificate else None
         pids = server.pids
         self._announce("listening", host=host, port=port, pid=os.getpid(), pids=pids, certificate=certificate)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self
 
 from sinks.behaviour import Behaviour
 from sinks.intake import Intake
+from sinks.interruptions import follow_outages
 from sinks.ledger_file import remove_parts, resume_ledger, write_ledger
 from sinks.listener import service_for, sink_for
 from sinks.memory import Memory
-from sinks.interruptions import follow_outages
 from sinks.profile import load_profile
 
 if TYPE_CHECKING:

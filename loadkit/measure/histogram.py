@@ -144,6 +144,10 @@ class Histogram:
         rank = nearest_rank(quantile, np.int64(total))
         return float(_HIGHEST[np.searchsorted(np.cumsum(self._counts), rank)]) / 1e6
 
+    def count_up_to_s(self, bound_s: float) -> int:
+        """How many values are at most this long, those of the step that holds the bound included."""
+        return int(self._counts[: int(counts_index(to_us(np.array([bound_s])))[0]) + 1].sum())
+
     @property
     def mean_s(self) -> float:
         """The mean in seconds, each value taken as the middle of its step; NaN when empty."""

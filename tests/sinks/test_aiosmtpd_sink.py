@@ -12,7 +12,7 @@ from support.mail import RUN, RawClient, message
 from support.sink import RunningSink, running_sink
 from support.waiting import wait_until
 
-from sinks.aiosmtpd_sink import MAX_RECIPIENTS
+from sinks.server import MAX_RECIPIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +54,7 @@ def test_offers_its_extensions(shared: RunningSink) -> None:
             b"250-8BITMIME",
             b"250-SMTPUTF8",
             b"250-PIPELINING",
+            b"250-CHUNKING",
             b"250 HELP",
         ]
 
@@ -221,11 +222,13 @@ def test_stopping_waits_for_the_transaction_under_way(sink: RunningSink) -> None
         busy.begin()
         busy.send(message(7))
         sink.process.terminate()
+        assert idle.reply() == [b"421 4.3.2 The sink is stopping"]
         assert idle.reply() == []
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((sink.host, sink.port))
         busy.send(b".\r\n")
         assert busy.code() == 250
+        assert busy.code() == 421
         assert busy.reply() == []
     assert list(sink.stop().runs[RUN].senders[0].ranges()) == [(7, 7)]
 
