@@ -14,8 +14,8 @@ from loadkit.units import SECONDS_PER_RATE_UNIT, format_rate, parse_rate
 
 MAX_REPLY_LINES = 10
 
-# RFC 5321, section 4.5.3.1.5: a reply line has at most 512 octets with its line end.
-_REPLY_LINE = re.compile(r"[45][0-5][0-9] [ -~]{1,506}")
+# RFC 5321, section 4.5.3.1.5, allows 512 octets with the line end; an address in place of {source} must find room.
+_REPLY_LINE = re.compile(r"[45][0-5][0-9] [ -~]{1,440}")
 _PATTERN = re.compile(r"[!-~]{1,320}")
 
 

@@ -20,6 +20,7 @@ PhaseName = Literal["banner", "ehlo", "auth", "mail", "rcpt", "data", "dot"]
 Act = Literal["close", "reset", "half_close", "hang", "garbage", "lose", "double"]
 
 BROWN_OUT_REPLY = "451 4.3.2 System not accepting network messages, please try again later"
+# As milter-greylist says.
 GREYLIST_REPLY = "451 4.7.1 Greylisting in action, please come back later"
 QUEUE_REPLY = "451 4.3.2 Server is busy, please try again later"
 
@@ -220,7 +221,7 @@ class MessageRates(Block):
 
 
 class Replies(Block):
-    """What a client is told where a limit is passed; the usual texts are Postfix's, Exim's for messages_per_connection.
+    """What a client is told where a limit is passed; Postfix says the same, but for messages_per_connection.
 
     ``{source}`` stands for the client's address.
     """
