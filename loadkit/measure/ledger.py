@@ -45,6 +45,20 @@ class EndToEnd:
         self.intended.merge(other.intended)
         self.sent.merge(other.sent)
 
+    def to_dict(self) -> dict[str, str]:
+        """The histograms in HdrHistogram's compressed form."""
+        return {"intended": self.intended.encode().decode("ascii"), "sent": self.sent.encode().decode("ascii")}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, str]) -> EndToEnd:
+        """Read what `to_dict` made.
+
+        Raises:
+            ValueError: If a histogram is damaged.
+            KeyError: If one is missing.
+        """
+        return cls(*(Histogram.decode(data[name].encode("ascii")) for name in ("intended", "sent")))
+
 
 class ArrivalCounts:
     """Deliveries per second of Unix time, over at most `MAX_SECONDS`; what comes later counts in the last second.
@@ -258,10 +272,7 @@ class DeliveryLedger:
         return {
             **{name: getattr(self, name) for name in _PLAIN},
             "senders": {str(sender): bitmap.to_dict() for sender, bitmap in sorted(self.senders.items())},
-            "end_to_end": {
-                kind: {"intended": one.intended.encode().decode("ascii"), "sent": one.sent.encode().decode("ascii")}
-                for kind, one in sorted(self._end_to_end.items())
-            },
+            "end_to_end": {kind: one.to_dict() for kind, one in sorted(self._end_to_end.items())},
             "arrivals": self._arrivals.to_dict(),
         }
 
@@ -275,10 +286,7 @@ class DeliveryLedger:
         """
         ledger = cls(**{name: data[name] for name in _PLAIN})
         ledger.senders = {int(sender): SequenceBitmap.from_dict(pages) for sender, pages in data["senders"].items()}
-        ledger._end_to_end = {
-            kind: EndToEnd(*(Histogram.decode(one[name].encode("ascii")) for name in ("intended", "sent")))
-            for kind, one in data["end_to_end"].items()
-        }
+        ledger._end_to_end = {kind: EndToEnd.from_dict(one) for kind, one in data["end_to_end"].items()}
         ledger._arrivals = ArrivalCounts.from_dict(data["arrivals"])
         return ledger
 

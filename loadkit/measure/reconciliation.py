@@ -28,6 +28,7 @@ class Reconciliation:
         unanswered: Arrived, and the sender never got the final reply: the server took it, we couldn't know.
         unexpected: Arrived, although the target refused it or it was never sent.
         unknown: Deliveries without a usable id.
+        corrupted: Deliveries whose body is not the one that was sent.
     """
 
     accepted: int
@@ -38,6 +39,12 @@ class Reconciliation:
     unanswered: int
     unexpected: int
     unknown: int
+    corrupted: int = 0
+
+    @property
+    def faithful(self) -> bool:
+        """Whether exactly what was accepted arrived, once and whole."""
+        return not (self.lost or self.duplicated or self.unexpected or self.corrupted)
 
 
 def reconcile(
@@ -76,4 +83,5 @@ def reconcile(
         unanswered=extra_unanswered,
         unexpected=extra - extra_unanswered,
         unknown=delivered.unknown,
+        corrupted=delivered.corrupted,
     )

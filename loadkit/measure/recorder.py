@@ -85,6 +85,7 @@ class Recorder:
     Attributes:
         accepted: Sequence numbers of messages that the target took responsibility for.
         unanswered: Sequence numbers whose content was sent and whose final reply never came.
+        last_accepted_s: Seconds from the run's start to the last accepting reply; None without any.
     """
 
     def __init__(self, plan: RunPlan, outcomes: OutcomeTable, writer: RecordWriter | None = None) -> None:
@@ -100,6 +101,7 @@ class Recorder:
         self._gauges = Gauges(0.0, 0, 0, 0)
         self.accepted = SequenceBitmap()
         self.unanswered = SequenceBitmap()
+        self.last_accepted_s: float | None = None
 
     def add(self, batch: Batch) -> None:
         """Take what happened since the last batch.
@@ -126,6 +128,9 @@ class Recorder:
         self._record(_durations(columns, accepted), self._first_numbers + cells)
         self._timeline.add_transactions(columns, cells, classes)
         self._outcomes.count(cells, outcomes)
+        if accepted.any():
+            last_s = float(columns[Tx.COMPLETED][accepted].max())
+            self.last_accepted_s = last_s if self.last_accepted_s is None else max(self.last_accepted_s, last_s)
         seqs = columns[Tx.SEQ].astype(np.int64)
         self.accepted.mark_many(seqs[accepted & ~self._outcomes.stopped[outcomes]])
         self.unanswered.mark_many(seqs[self._outcomes.unanswered[outcomes]])

@@ -168,7 +168,7 @@ class RunStatistics:
         if metric in ("transaction_failed", "arrivals_dropped", "transactions"):
             return self._counted(metric, statistic, stage, kind)
         wanted = Metric(f"phase_{tags['phase']}") if metric == "phase_duration" else _THRESHOLD_METRICS[metric]
-        return _duration(self.histogram(wanted, stage=stage, kind=kind), statistic, quantile)
+        return duration_or_none(self.histogram(wanted, stage=stage, kind=kind), statistic, quantile)
 
     def _counted(self, metric: str, statistic: str, stage: str | None, kind: str | None) -> float | None:
         completed = self.count("completed", stage=stage, kind=kind)
@@ -188,7 +188,8 @@ def quantile_or_none(histogram: Histogram, quantile: float) -> float | None:
     return histogram.quantile_s(quantile) if histogram.total >= smallest_sample(quantile) else None
 
 
-def _duration(histogram: Histogram, statistic: str, quantile: float | None) -> float | None:
+def duration_or_none(histogram: Histogram, statistic: str, quantile: float | None) -> float | None:
+    """A statistic of a histogram in seconds, as thresholds name it; None without data, or with too little."""
     if statistic == "p":
         assert quantile is not None
         return quantile_or_none(histogram, quantile)

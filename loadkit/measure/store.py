@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from loadkit.errors import ExitCode, RunFolderError
+from loadkit.measure.delivery import Delivery
 from loadkit.measure.histogram import Histogram
 from loadkit.measure.machine import machine, versions
-from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.records import RunPlan, Stage
 from loadkit.measure.statistics import OutcomeCount, RunStatistics, Series
 from loadkit.measure.summary import Summary, summarize
-from loadkit.measure.tables import TableStream, merged_timeline, read_table, sync, timeline_rows
+from loadkit.measure.tables import TableStream, merged_timeline, read_table, sync, timeline_rows, write_table
 from loadkit.measure.timeline import Counters, TimelineRows
 from loadkit.measure.validity import GeneratorSample
 from loadkit.scenario.thresholds import Threshold, parse_threshold
@@ -36,7 +36,7 @@ SUMMARY_FILE = "summary.json"
 OUTCOMES_FILE = "errors.json"
 LEDGER_FILE = "ledger.json"
 HISTOGRAM_FILE = "histograms.hlog"
-_TIMELINE, _GENERATOR = "timeline", "generator"
+_TIMELINE, _GENERATOR, _DELIVERY = "timeline", "generator", "delivery"
 
 _HLOG_HEAD = """\
 #[loadkit: values in microseconds, Interval_Max in milliseconds]
@@ -116,13 +116,14 @@ class RunWriter:
         """Replace the counts of outcomes so far."""
         _write_json(self.folder / OUTCOMES_FILE, [_outcome_to_dict(one) for one in outcomes])
 
-    def finish(self, summary: Summary, exit_code: int, ended_at: float) -> Path:
+    def finish(self, summary: Summary, exit_code: int, ended_at: float, delivery: Delivery | None) -> Path:
         """Complete the folder and give it its name.
 
         Args:
             summary: What the run came to.
             exit_code: The exit code of the run.
             ended_at: Unix time.
+            delivery: What became of the accepted mail, if known.
 
         Returns:
             The run folder.
@@ -130,8 +131,9 @@ class RunWriter:
         self._timeline.finish(partial(merged_timeline, self._facts.plan))
         self._generator.finish()
         self._histograms.close()
-        ledger = None if summary.ledger is None else dataclasses.asdict(summary.ledger)
-        _write_json(self.folder / LEDGER_FILE, ledger)
+        _write_json(self.folder / LEDGER_FILE, None if delivery is None else delivery.to_dict())
+        if delivery is not None and delivery.series is not None:
+            write_table(self.folder / _DELIVERY, delivery.series.columns())
         _write_json(self.folder / SUMMARY_FILE, summary.to_dict())
         end = {
             "status": "complete",
@@ -281,6 +283,10 @@ def rebuild_summary(run: Run) -> Summary:
     outcomes_file = path / OUTCOMES_FILE
     outcomes = _read_json(outcomes_file) if outcomes_file.exists() else []
     ledger = _read_json(path / LEDGER_FILE) if run.head.complete else None
+    try:
+        delivery = None if ledger is None else Delivery.from_dict(ledger)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFolderError(f"{path / LEDGER_FILE} is no ledger: {error}", hint="the run folder is damaged") from error
     return summarize(
         RunStatistics(plan, read_histograms(path / HISTOGRAM_FILE), counters),
         [_outcome_from_dict(one) for one in outcomes],
@@ -288,7 +294,7 @@ def rebuild_summary(run: Run) -> Summary:
         [parse_threshold(metric, check) for metric, check in facts["thresholds"]],
         duration_s=duration_s,
         interrupted=not run.head.complete or run.head.verdict == "interrupted",
-        ledger=None if ledger is None else _reconciliation_from_dict(ledger),
+        delivery=delivery,
     )
 
 
@@ -380,10 +386,6 @@ def _outcome_from_dict(data: Mapping[str, Any]) -> OutcomeCount:
         OutcomeClass(parts["kind"]), Phase(parts["phase"]), parts["code"], parts["enhanced"], parts["reason"]
     )
     return OutcomeCount(data["stage"], data["kind"], outcome, data["count"])
-
-
-def _reconciliation_from_dict(data: Mapping[str, Any]) -> Reconciliation:
-    return Reconciliation(**{**data, "lost_ranges": tuple(tuple(one) for one in data["lost_ranges"])})
 
 
 def _write_json(path: Path, data: Any) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from loadkit.measure.delivery import METRICS as DELIVERY_METRICS
+from loadkit.measure.delivery import Delivery, DeliveryCourse
 from loadkit.measure.histogram import Histogram
 from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.records import RunPlan
 from loadkit.measure.statistics import PHASE_METRICS, Metric, OutcomeCount, RunStatistics, quantile_or_none
 from loadkit.measure.validity import GeneratorSample, Load, Validity, Verdict, cpu_p95, judge, verdict_of
-from loadkit.scenario.thresholds import Threshold, evaluate
+from loadkit.scenario.thresholds import Statistics, Threshold, evaluate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 COUNTED = ("offered", "started", "completed", "accepted", "shed")
 
@@ -65,6 +67,19 @@ class Latency:
     mean_s: float | None
     max_s: float | None
     quantiles_s: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class EndToEndLatency:
+    """How long the messages of a kind took until they arrived at the sink.
+
+    Args:
+        intended: From the intended time.
+        sent: From the start of the transaction.
+    """
+
+    intended: Latency
+    sent: Latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +139,7 @@ class Generator:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run came to; all but set-ups and ledger over its measured stages.
+    """What a run came to; all but set-ups and what arrived over its measured stages.
 
     Args:
         schema_version: Version of this form.
@@ -144,6 +159,8 @@ class Summary:
         setups: Ends of session set-ups, over the whole run.
         ledger: Accepted against delivered over the whole run, or None where the far end is not ours.
         generator: The load generator's health.
+        course: How mail arrived over time; None where `ledger` is, and in runs of older versions.
+        end_to_end: Time until arrival by message kind, over the whole run.
     """
 
     schema_version: int
@@ -163,6 +180,8 @@ class Summary:
     setups: tuple[OutcomeLine, ...]
     ledger: Reconciliation | None
     generator: Generator
+    course: DeliveryCourse | None = None
+    end_to_end: dict[str, EndToEndLatency] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as plain JSON values."""
@@ -188,7 +207,8 @@ def summarize(
     *,
     duration_s: float,
     interrupted: bool,
-    ledger: Reconciliation | None,
+    delivery: Delivery | None,
+    unread: str = "",
 ) -> Summary:
     """Sum a run up.
 
@@ -199,17 +219,18 @@ def summarize(
         thresholds: What was demanded.
         duration_s: From the start to the last transaction's end.
         interrupted: Whether it was stopped before its end.
-        ledger: Accepted against delivered, if known.
+        delivery: What became of the accepted mail, if known.
+        unread: Why the far end could not be asked although it should have been, else empty.
     """
     plan = statistics.plan
-    lines = tuple(_line(threshold, statistics) for threshold in thresholds)
+    lines = tuple(_line(threshold, _Answers(statistics, delivery)) for threshold in thresholds)
     measured = [sample for sample in samples if _in_measured_stage(plan, sample.at_s, duration_s)]
     lag_p99_s = quantile_or_none(statistics.histogram(Metric.SCHEDULE_LAG), 0.99)
     load = Load(
         plan.open_loop, statistics.count("offered"), statistics.count("shed"), lag_p99_s, _objective_s(thresholds)
     )
-    validity = judge(load, measured)
-    met = all(line.passed for line in lines) and _all_arrived(ledger)
+    validity = judge(load, measured, unread)
+    met = all(line.passed for line in lines) and (delivery is None or delivery.counts.faithful)
     return Summary(
         schema_version=SCHEMA_VERSION,
         verdict=verdict_of(interrupted=interrupted, valid=validity.valid, met=met),
@@ -226,14 +247,30 @@ def summarize(
         stages={stage.name: _part(statistics, stage=stage.name) for stage in plan.stages if stage.measured},
         outcomes=_outcome_lines(one for one in outcomes if one.stage and _is_measured(plan, one.stage)),
         setups=_outcome_lines(one for one in outcomes if not one.stage),
-        ledger=ledger,
+        ledger=None if delivery is None else delivery.counts,
         generator=Generator(
             cpu_p95_ratio=cpu_p95(measured),
             lag_p99_s=lag_p99_s,
             stall_max_s=max((sample.loop_stall_max_s for sample in measured), default=None),
             rss_max_bytes=max((sample.rss_bytes for sample in samples), default=None),
         ),
+        course=None if delivery is None else delivery.course,
+        end_to_end={} if delivery is None else _end_to_end(delivery),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What thresholds may ask: the load generator's statistics, and the far end's."""
+
+    statistics: RunStatistics
+    delivery: Delivery | None
+
+    def value(self, metric: str, tags: Mapping[str, str], statistic: str, quantile: float | None) -> float | None:
+        """See `loadkit.scenario.thresholds.Statistics`."""
+        if metric not in DELIVERY_METRICS:
+            return self.statistics.value(metric, tags, statistic, quantile)
+        return None if self.delivery is None else self.delivery.value(metric, tags, statistic, quantile)
 
 
 def latency_of(histogram: Histogram) -> Latency:
@@ -250,7 +287,14 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _line(threshold: Threshold, statistics: RunStatistics) -> ThresholdLine:
+def _end_to_end(delivery: Delivery) -> dict[str, EndToEndLatency]:
+    return {
+        kind: EndToEndLatency(latency_of(latencies.intended), latency_of(latencies.sent))
+        for kind, latencies in sorted(delivery.end_to_end.items())
+    }
+
+
+def _line(threshold: Threshold, statistics: Statistics) -> ThresholdLine:
     result = evaluate(threshold, statistics)
     return ThresholdLine(threshold.metric_key, threshold.text, result.observed, result.passed)
 
@@ -267,10 +311,6 @@ def _is_measured(plan: RunPlan, name: str) -> bool:
 def _objective_s(thresholds: Iterable[Threshold]) -> float | None:
     upper = (one for one in thresholds if one.metric == "transaction_duration" and one.operator in ("<", "<="))
     return min((threshold.limit for threshold in upper), default=None)
-
-
-def _all_arrived(ledger: Reconciliation | None) -> bool:
-    return ledger is None or not (ledger.lost or ledger.duplicated or ledger.unexpected)
 
 
 def _flow(statistics: RunStatistics, name: str) -> Flow:

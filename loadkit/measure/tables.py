@@ -55,6 +55,16 @@ class TableStream:
         self._stream.unlink()
 
 
+def write_table(stem: Path, columns: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    """Write a whole table at once.
+
+    Args:
+        stem: Path of the table's file without its suffix.
+        columns: Columns of equal length.
+    """
+    pq.write_table(pa.table({name: pa.array(column) for name, column in columns.items()}), _paths(stem)[1])
+
+
 def sync(path: Path) -> None:
     """Wait until a file or folder is on disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -204,6 +204,7 @@ class Counters:
         """Per counter, shape (stages, kinds): transactions by the stage of their arrival."""
         self.within_stage = {counter: np.zeros(shape, dtype=np.int64) for counter in RATES}
         """Per counter of `RATES`, shape (stages, kinds): what happened in the whole seconds of the stage."""
+        self._accepted_per_second: Integers = np.zeros(0, dtype=np.int64)
 
     def add(self, rows: TimelineRows, complete_s: float) -> None:
         """Add rows.
@@ -216,10 +217,25 @@ class Counters:
         second, stage, kind = (rows[name].astype(np.int64) for name in KEYS)
         for counter, sums in self.by_arrival.items():
             np.add.at(sums, (stage, kind), rows[counter].astype(np.int64))
+        if second.size:
+            self._reach(int(second.max()) + 1)
+            np.add.at(self._accepted_per_second, second, rows["accepted"].astype(np.int64))
         now = np.maximum(np.searchsorted(self._starts_s, second, side="right") - 1, 0)
         whole = (second >= self._starts_s[now]) & (second + 1 <= np.minimum(self._ends_s[now], self._complete_s))
         for counter, sums in self.within_stage.items():
             np.add.at(sums, (now[whole], kind[whole]), rows[counter][whole].astype(np.int64))
+
+    def _reach(self, seconds: int) -> None:
+        """Make room for that many seconds, and for ten minutes more, so that it is not moved every second."""
+        known = self._accepted_per_second
+        if seconds > known.size:
+            self._accepted_per_second = np.zeros(seconds + 600, dtype=np.int64)
+            self._accepted_per_second[: known.size] = known
+
+    @property
+    def accepted_per_second(self) -> Integers:
+        """Messages accepted in each second since the run's start, as far as there were any."""
+        return np.trim_zeros(self._accepted_per_second, "b")
 
     def whole_seconds(self, stage: int) -> int:
         """How many whole seconds of a stage are over."""

@@ -97,14 +97,15 @@ def cpu_p95(samples: Sequence[GeneratorSample]) -> float | None:
     return float(np.quantile([sample.cpu_ratio for sample in samples], 0.95, method="inverted_cdf"))
 
 
-def judge(load: Load, samples: Sequence[GeneratorSample]) -> Validity:
-    """Judge the generator.
+def judge(load: Load, samples: Sequence[GeneratorSample], unread: str = "") -> Validity:
+    """Judge the generator, and whether the far end could be asked.
 
     Args:
         load: What was to be sent, and what was.
         samples: Samples of the measured stages.
+        unread: Why the far end's ledger is missing, or empty.
     """
-    found = (_shortfall(load), _lag(load), _cpu(samples), _clock(samples))
+    found = (_shortfall(load), _lag(load), _cpu(samples), _clock(samples), unread)
     reasons = tuple(reason for reason in found if reason)
     return Validity(not reasons, reasons)
 

@@ -15,7 +15,7 @@ from loadkit.units import UnitError, parse_duration, parse_rate, parse_ratio
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Statistic = Literal["p", "avg", "min", "max", "rate", "count"]
+Statistic = Literal["p", "avg", "min", "max", "rate", "count", "end", "slope"]
 Operator = Literal["<", "<=", ">", ">=", "==", "!="]
 Tags = tuple[tuple[str, str], ...]
 
@@ -109,11 +109,13 @@ class Metric:
         statistics: Statistic and how its limit is read, in seconds, as a ratio, per second or as a count.
         tags: Tags that may narrow it.
         required_tag: A tag without which it has no meaning; may be empty.
+        after_the_run: Whether it is known only when the far end was asked.
     """
 
     statistics: Mapping[str, Callable[[str], float]]
     tags: tuple[str, ...] = ("kind", "stage")
     required_tag: str = ""
+    after_the_run: bool = False
 
 
 def _parse_count(text: str) -> float:
@@ -133,6 +135,9 @@ METRICS: Mapping[str, Metric] = {
     "transaction_failed": Metric(_SHARE),
     "arrivals_dropped": Metric(_SHARE),
     "transactions": Metric({"rate": parse_rate, "count": _parse_count}),
+    "backlog": Metric({"max": _parse_count, "end": _parse_count, "slope": parse_rate}, (), after_the_run=True),
+    "end_to_end_duration": Metric(_DURATION, ("kind",), after_the_run=True),
+    "delivered": Metric({"rate": parse_rate, "count": _parse_count}, (), after_the_run=True),
 }
 
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
@@ -165,6 +170,8 @@ def parse_threshold(metric_key: str, text: str, *, abort_on_fail: bool = False, 
     match = _CONDITION.fullmatch(text.strip())
     if not match:
         raise ThresholdError(f"{text!r} is not a condition", fix='write one such as "p(99) < 2s" or "rate < 0.1%"')
+    if abort_on_fail and METRICS[name].after_the_run:
+        raise ThresholdError(f"{name} is known after the run alone, so it can't end it", fix="remove abort_on_fail")
     word, percent, comparison, limit = match.groups()
     statistic, quantile = _statistic(name, word, percent)
     return Threshold(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.recording import PLAN, THRESHOLDS, MadeUpRun, messages, sample
 
+from loadkit.measure.delivery import Delivery
 from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.recorder import Recorder
 from loadkit.measure.records import OutcomeTable, Tx
@@ -32,7 +33,7 @@ def summary_of(*thresholds: Threshold, ledger: Reconciliation | None = None, int
         thresholds,
         duration_s=7.0,
         interrupted=interrupted,
-        ledger=ledger,
+        delivery=None if ledger is None else Delivery(ledger),
     )
 
 
@@ -91,6 +92,7 @@ def test_a_threshold_that_could_not_be_judged_does_not_hold() -> None:
         (replace(ALL_ARRIVED, lost=1, lost_ranges=((0, 5, 5),)), "failed"),
         (replace(ALL_ARRIVED, duplicated=1), "failed"),
         (replace(ALL_ARRIVED, unexpected=1), "failed"),
+        (replace(ALL_ARRIVED, corrupted=1), "failed"),
     ],
 )
 def test_mail_lost_or_doubled_fails_a_run(ledger: Reconciliation | None, verdict: str) -> None:
@@ -114,7 +116,7 @@ def test_the_generator_is_judged_by_the_seconds_of_measured_stages() -> None:
     recorder.flush(4.0)
     samples = [sample(1.0, cpu=1.0), sample(2.05, cpu=1.0), sample(3.05, cpu=0.3), replace(sample(9.0), cpu_ratio=1.0)]
     samples[0] = replace(samples[0], rss_bytes=5_000_000)
-    summary = summarize(recorder.statistics(), (), samples, (), duration_s=4.0, interrupted=False, ledger=None)
+    summary = summarize(recorder.statistics(), (), samples, (), duration_s=4.0, interrupted=False, delivery=None)
     assert summary.validity.valid
     assert summary.generator.cpu_p95_ratio == 0.3
     assert summary.generator.rss_max_bytes == 5_000_000
@@ -131,7 +133,7 @@ def test_the_lag_is_judged_against_the_tightest_upper_limit() -> None:
 
     def valid(*checks: str) -> bool:
         thresholds = [parse_threshold("transaction_duration", check) for check in checks]
-        summary = summarize(recorder.statistics(), (), (), thresholds, duration_s=7.0, interrupted=False, ledger=None)
+        summary = summarize(recorder.statistics(), (), (), thresholds, duration_s=7.0, interrupted=False, delivery=None)
         return summary.validity.valid
 
     assert valid()
@@ -142,7 +144,7 @@ def test_the_lag_is_judged_against_the_tightest_upper_limit() -> None:
 def test_a_run_of_nothing_has_a_summary() -> None:
     recorder = Recorder(PLAN, OutcomeTable())
     recorder.finish(0.0)
-    summary = summarize(recorder.statistics(), (), (), (), duration_s=0.0, interrupted=False, ledger=None)
+    summary = summarize(recorder.statistics(), (), (), (), duration_s=0.0, interrupted=False, delivery=None)
     assert summary.verdict == "invalid"
     assert summary.flows["completed"].per_s is None
     assert (summary.response_time.mean_s, summary.response_time.max_s) == (None, None)

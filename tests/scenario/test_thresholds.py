@@ -111,6 +111,11 @@ def test_zero_failures_are_an_observation() -> None:
         ("transaction_failed", "rate < 1"),
         ("transaction_failed", "count < 1.5"),
         ("transaction_failed{kind:a,}{stage:b}", "count < 1"),
+        ("backlog", "avg < 1"),
+        ("backlog", "slope < 1"),
+        ("backlog{kind:a}", "max < 1"),
+        ("end_to_end_duration{stage:a}", "max < 1s"),
+        ("delivered", "rate < 1%"),
     ],
 )
 def test_what_is_no_threshold(key: str, text: str) -> None:
@@ -118,13 +123,30 @@ def test_what_is_no_threshold(key: str, text: str) -> None:
         parse_threshold(key, text)
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "limit"),
+    [
+        ("backlog", "max < 1000", 1000.0),
+        ("backlog", "slope < 300/min", 5.0),
+        ("end_to_end_duration{kind:note}", "p(95) < 2s", 2.0),
+        ("delivered", "rate > 10/s", 10.0),
+    ],
+)
+def test_what_the_far_end_knows_is_judged_after_the_run(key: str, text: str, limit: float) -> None:
+    assert parse_threshold(key, text).limit == limit
+    with pytest.raises(ThresholdError, match="known after the run alone"):
+        parse_threshold(key, text, abort_on_fail=True)
+
+
 def test_every_metric_offers_something() -> None:
     phases = {"phase_duration": "{phase:dot}"}
     limits = {"rate": "1%", "count": "1"}
+    others = {"transactions": {"rate": "1/s"}, "delivered": {"rate": "1/s"}}
+    others["backlog"] = {"max": "1", "end": "1", "slope": "1/s"}
 
     for name, metric in METRICS.items():
         for statistic in metric.statistics:
-            limit = "1/s" if (name, statistic) == ("transactions", "rate") else limits.get(statistic, "1s")
+            limit = (limits | others.get(name, {})).get(statistic, "1s")
             condition = f"{'p(95)' if statistic == 'p' else statistic} < {limit}"
             assert isinstance(parse_threshold(name + phases.get(name, ""), condition), Threshold)
 

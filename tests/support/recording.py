@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from loadkit.measure.delivery import Delivery
 from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.recorder import Recorder
 from loadkit.measure.records import Arrival, Batch, Gauges, OutcomeTable, Rows, RunPlan, Setup, Stage, Tx
@@ -107,11 +108,12 @@ class MadeUpRun:
             THRESHOLDS,
             duration_s=12.0,
             interrupted=interrupted,
-            ledger=ledger,
+            delivery=None if ledger is None else Delivery(ledger),
         )
 
     def finish(self, *, ledger: Reconciliation | None = None, interrupted: bool = False) -> tuple[Path, Summary]:
         """Write the rest; the run's folder and its summary."""
         self.recorder.finish(12.0)
         summary = self.summary(ledger=ledger, interrupted=interrupted)
-        return self.writer.finish(summary, 99, 1_700_000_012.5), summary
+        delivery = None if ledger is None else Delivery(ledger)
+        return self.writer.finish(summary, 99, 1_700_000_012.5, delivery), summary
