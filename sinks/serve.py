@@ -85,7 +85,7 @@ def main(options: SinkOptions, output: TextIO | None = None) -> None:
     Args:
         options: What to run.
         output: Where events are told, standard output unless given: ``listening`` (host, port, pid, pids,
-            certificate), ``admin`` (url), ``ledger`` (file, deliveries), ``behaving`` (profile) and ``stopped``
+            certificate, admin), ``ledger`` (file, deliveries), ``behaving`` (profile) and ``stopped``
             (deliveries).
 
     Raises:
@@ -139,8 +139,10 @@ class _Serving:
             admin = await stack.enter_async_context(open_admin(server, options))
         certificate = str(options.certificate) if options.certificate else None
         pids = server.pids
-        self._announce("listening", host=host, port=port, pid=os.getpid(), pids=pids, certificate=certificate)
-        if admin:
+        self._announce(
+            "listening", host=host, port=port, pid=os.getpid(), pids=pids, certificate=certificate, admin=admin
+        )
+        if admin and not options.json:
             self._announce("admin", url=admin)
         return server
 

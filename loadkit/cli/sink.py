@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Literal
 
 import typer
 
 from loadkit.cli._options import AsJson, size_text
+from loadkit.cli._output import print_json
 from loadkit.units import parse_size
 
 EXAMPLES = """\
   loadkit sink --port 2525
-  loadkit sink --port 0 --json --tls starttls --ledger ledger.json"""
+  loadkit sink --profile greylist --processes 2 --port 0 --json
+  loadkit sink --engine fast --processes 4 --ledger ledger.json --resume --admin 8025"""
 
 
 def sink(
     *,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")] = 2525,
+    engine: Annotated[
+        Literal["aiosmtpd", "fast"],
+        typer.Option(help="What speaks with clients: the complete one, or the one for the highest rates."),
+    ] = "aiosmtpd",
+    lmtp: Annotated[bool, typer.Option("--lmtp", help="Speak LMTP instead of SMTP.")] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help="How it behaves: greylist, flaky, basic, ... (see --profiles); else takes all."
+        ),
+    ] = None,
     tls: Annotated[
         Literal["none", "starttls", "implicit"], typer.Option(help="How connections come under TLS.")
     ] = "none",
@@ -31,26 +45,61 @@ def sink(
         str, typer.Option(parser=size_text, metavar="SIZE", help="Largest message that is taken.")
     ] = "30MiB",
     ledger: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write what arrived here at the end, and on SIGUSR1.")
+        Path | None, typer.Option(metavar="FILE", help="Write what arrived here, every second and at the end.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on counting from what the ledger holds, however its sink ended.")
+    ] = False,
+    admin: Annotated[
+        str | None,
+        typer.Option(metavar="[ADDRESS:]PORT", help="Serve health, ledger, counters, profile and metrics over HTTP."),
+    ] = None,
+    admin_token_env: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Variable with the token that the admin interface then asks for."),
+    ] = None,
+    profiles: Annotated[
+        bool, typer.Option("--profiles", help="List the profiles that are shipped, and do nothing else.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take mail and count every message, until Ctrl-C.
 
-    Nothing is stored and nothing goes further.
+    Nothing is stored and nothing goes further. A profile makes it behave as real receivers do: slow, greylisting,
+    limiting, failing by chance or by rule.
     """
-    from sinks.options import SinkOptions, Tls
+    if profiles:
+        _list_profiles(as_json=as_json)
+        return
+    from sinks.options import Engine, SinkOptions, Tls
     from sinks.serve import main
 
     main(
         SinkOptions(
             host=host,
             port=port,
+            engine=Engine(engine),
+            lmtp=lmtp,
+            profile=profile,
             tls=Tls(tls),
             auth=auth,
             processes=processes,
             max_size_bytes=parse_size(max_size),
             ledger=ledger,
+            resume=resume,
+            admin=admin,
+            admin_token_env=admin_token_env,
             json=as_json,
         )
     )
+
+
+def _list_profiles(*, as_json: bool) -> None:
+    from sinks.profile import load_profile, profile_names
+
+    described = {name: " ".join(load_profile(name).description.split()) for name in profile_names()}
+    if as_json:
+        print_json(described)
+        return
+    for name, description in described.items():
+        print(f"{name}\n    {fill(description, 100, subsequent_indent='    ')}")
