@@ -6,27 +6,27 @@ import asyncio
 import logging
 import re
 import time
-from typing import TYPE_CHECKING, AnyStr, NoReturn
+from typing import TYPE_CHECKING, AnyStr, NoReturn, cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
 
 from loadkit.smtp.outcome import Phase
 from loadkit.smtp.stamp import find_stamp
-from sinks.answers import Answer, Ending
+from sinks.answers import Answer, Ending, drips
 from sinks.authentication import Authenticator
 from sinks.content import ContentReader
 from sinks.options import Tls
 from sinks.server import GOODBYE, HOSTNAME, IDENT, IDLE_TIMEOUT_S, MAX_RECIPIENTS, Sink, reset, source_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sinks.behaviour import Visit
     from sinks.intake import Intake
     from sinks.server import Service
 
 _READ_BYTES = 2**20
 """More than a stream reader ever holds, so that one read empties it."""
-_DRIP_S = 0.05
-"""Shortest pause between the pieces of a slow reply."""
 
 _PLAIN_PATH = re.compile(r"<([\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+)>(?: +(.*))?", re.ASCII)
 _CHUNK = re.compile(r"(\d{1,18})( +LAST)?", re.IGNORECASE)
@@ -43,7 +43,7 @@ class Hooks:
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
         self, server: Connection, session: Session, _envelope: Envelope, hostname: str, lines: list[str]
-    ) -> list[str]:
+    ) -> Sequence[str | bytes]:
         """Offer PIPELINING and CHUNKING, and AUTH only where somebody can log in.
 
         aiosmtpd works through waiting commands in their order and loses none, which is all that PIPELINING asks for.
@@ -51,13 +51,13 @@ class Hooks:
         session.host_name = hostname
         answer = await server.meet(Phase.EHLO, argument=hostname)
         if answer is not None and answer.reply is not None:
-            return answer.reply.decode().splitlines()
+            return [text_of(answer.reply)]
         offered = [line for line in lines if self.authenticator or not line.startswith("250-AUTH")]
         return [*offered[:-1], "250-PIPELINING", "250-CHUNKING", offered[-1]]
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, server: Connection, _session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
+    ) -> str | bytes:
         """Take a sender."""
         size = next((option[5:] for option in options if option.startswith("SIZE=")), "0")
         answer = await server.meet(Phase.MAIL, argument=address, size_bytes=int(size))
@@ -68,7 +68,7 @@ class Hooks:
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: Connection, _session: Session, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
+    ) -> str | bytes:
         """Take a recipient; bounded, since aiosmtpd keeps them all."""
         if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
@@ -79,9 +79,9 @@ class Hooks:
         return "250 OK"
 
 
-def text_of(reply: bytes) -> str:
-    """A whole reply without its last line end, as aiosmtpd pushes it."""
-    return reply.decode().removesuffix("\r\n")
+def text_of(reply: bytes) -> bytes:
+    """A whole reply without its last line end, which aiosmtpd adds itself."""
+    return reply.removesuffix(b"\r\n")
 
 
 class Connection(SMTP):
@@ -140,18 +140,22 @@ class Connection(SMTP):
 
     def abort(self) -> None:
         """Close the connection at once."""
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.abort()
+        if self.transport is not None:
+            self._stream().abort()
 
     def pause(self) -> None:
         """Stop reading."""
-        if isinstance(self.transport, asyncio.ReadTransport):
-            self.transport.pause_reading()
+        if self.transport is not None:
+            self._stream().pause_reading()
 
     def resume(self) -> None:
         """Read on."""
-        if isinstance(self.transport, asyncio.ReadTransport):
-            self.transport.resume_reading()
+        if self.transport is not None:
+            self._stream().resume_reading()
+
+    def _stream(self) -> asyncio.Transport:
+        # uvloop's transports are none of asyncio's by type.
+        return cast("asyncio.Transport", self.transport)
 
     async def _handle_client(self) -> None:
         await self._sink.reading.wait()
@@ -195,10 +199,9 @@ class Connection(SMTP):
 
     async def _end(self, reply: bytes, ending: Ending) -> NoReturn:
         """Reply, and do to the connection what the behaviour says; the client's words are not heard any more."""
-        transport = self.transport
-        assert isinstance(transport, asyncio.WriteTransport)
+        transport = self._stream()
         if reply:
-            await self.push(reply.removesuffix(b"\r\n"))
+            await self.push(text_of(reply))
         match ending:
             case Ending.CLOSE:
                 transport.close()
@@ -224,12 +227,10 @@ class Connection(SMTP):
             await super().push(status)
             return
         octets = (status.encode() if isinstance(status, str) else bytes(status)) + b"\r\n"
-        pieces = max(1, min(len(octets), round(self._drip_s / _DRIP_S)))
-        pause_s, step = self._drip_s / pieces, -(-len(octets) // pieces)
-        self._drip_s = 0.0
-        for start in range(0, len(octets), step):
+        drip_s, self._drip_s = self._drip_s, 0.0
+        for pause_s, piece in drips(octets, drip_s):
             await asyncio.sleep(pause_s)
-            self._writer.write(octets[start : start + step])
+            self._writer.write(piece)
 
     # The conversation, where it differs from the parent's.
 
@@ -314,11 +315,11 @@ class Connection(SMTP):
         self.envelope = self._create_envelope()
         self._set_rset_state()
         for _ in range(recipients if self._sink.service.lmtp else 1):
-            await self.push(reply)
+            await self.push(reply)  # type: ignore[type-var]  # text or bytes, and each is taken
         if self._leaving:
             self.leave()
 
-    async def _judge(self, content: ContentReader, recipients: int) -> str:
+    async def _judge(self, content: ContentReader, recipients: int) -> str | bytes:
         if content.size_bytes > self._sink.max_size_bytes:
             return "552 5.3.4 Message too big"
         copies = 1

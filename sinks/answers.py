@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+_DRIP_S = 0.05
+
 
 class Ending(StrEnum):
     """What becomes of the connection after an answer."""
@@ -38,3 +40,18 @@ class Answer:
     ending: Ending | None = None
     read_pause_s: float = 0.0
     copies: int = 1
+
+
+def drips(reply: bytes, drip_s: float) -> list[tuple[float, bytes]]:
+    """Cut a slow reply into pieces.
+
+    Args:
+        reply: The whole reply.
+        drip_s: Time over which it is spread.
+
+    Returns:
+        Pauses in seconds, at least 50 ms where there is more than one, and the piece to send after each.
+    """
+    step = -(-len(reply) // max(1, round(drip_s / _DRIP_S)))
+    pieces = [reply[start : start + step] for start in range(0, len(reply), step)]
+    return [(drip_s / len(pieces), piece) for piece in pieces]

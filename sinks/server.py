@@ -199,11 +199,10 @@ def source_of(transport: asyncio.BaseTransport) -> str:
     return str(peer[0]) if peer else ""
 
 
-def reset(transport: asyncio.BaseTransport) -> None:
+def reset(transport: asyncio.Transport) -> None:
     """Cut a connection off with a TCP reset instead of an orderly end."""
     connection: socket.socket | None = transport.get_extra_info("socket")
     if connection is not None:
         # To linger for no time makes the kernel send RST (RFC 9293, section 3.10.5, ABORT).
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    if isinstance(transport, asyncio.WriteTransport):
-        transport.abort()
+    transport.abort()
