@@ -72,7 +72,7 @@ class Admin:
     async def profile(self, _request: web.Request) -> web.Response:
         """How it behaves, as YAML, and the names of the profiles that are shipped."""
         names = ", ".join(profile_names())
-        plain = self._profile.model_dump(by_alias=True, exclude_none=True, mode="json") if self._profile else {}
+        plain = self._profile.model_dump(by_alias=True, exclude_unset=True, mode="json") if self._profile else {}
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
         return web.Response(text=f"# shipped: {names}\n{text}", content_type="application/yaml")
 

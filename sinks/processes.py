@@ -165,7 +165,7 @@ class Workers:
         text = None
         if profile is not None:
             refuse_single(profile)
-            text = profile.model_dump_json(by_alias=True, exclude_none=True)
+            text = profile.model_dump_json(by_alias=True, exclude_unset=True)
         async with self._turn:
             await asyncio.gather(*(worker.ask("behaving", do="behave", profile=text) for worker in self._workers))
 

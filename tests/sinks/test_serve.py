@@ -14,8 +14,9 @@ from support.mail import RUN, RawClient, message
 from support.sink import RunningSink, running_sink
 from support.waiting import wait_until
 
-from sinks.ledger_file import read_ledger
+from sinks.ledger_file import part_file, read_ledger
 from sinks.options import SinkOptions, command_line, environment
+from sinks.single import FLUSH_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,6 +102,11 @@ def test_listens_on_ipv6() -> None:
         (SinkOptions(host="no-such-host.invalid", port=0), "can't listen on no-such-host.invalid port 0"),
         (SinkOptions(port=0, auth="NOT_SET:NEITHER"), "the environment variable NOT_SET is not set"),
         (SinkOptions(port=0, processes=2, auth="NOT_SET:NEITHER"), "the environment variable NOT_SET is not set"),
+        (SinkOptions(port=0, profile="greylst"), "there is no profile 'greylst' (did you mean greylist?)"),
+        (SinkOptions(port=0, profile="station", processes=2), "several processes can't behave like station"),
+        (SinkOptions(port=0, admin="0.0.0.0:0"), "the admin interface on 0.0.0.0 would be open to everybody"),
+        (SinkOptions(port=0, admin="here"), "'here' is no place to listen"),
+        (SinkOptions(port=0, admin="0", admin_token_env="NOT_SET"), "the environment variable NOT_SET is not set"),
     ],
 )
 def test_what_can_not_start_says_why(options: SinkOptions, message: str) -> None:
@@ -152,6 +158,70 @@ def test_several_processes_freeze_and_go_on() -> None:
         assert [client.socket.recv(3) for client in clients] == [b"220"] * 8
         for client in clients:
             client.close()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_stopped_sink_goes_on_counting_when_it_resumes(processes: int, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.json"
+    for round_number in range(3):
+        with running_sink(ledger=ledger, processes=processes, resume=True) as sink:
+            assert sink.collect().deliveries == 20 * round_number
+            deliver(sink, *range(15 * round_number, 15 * round_number + 20))
+    found = read_ledger(ledger).runs[RUN]
+    assert (found.deliveries, found.duplicates, list(found.senders[0].ranges())) == (60, 10, [(0, 49)])
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.json"]
+
+
+def test_without_resume_it_begins_anew(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.json"
+    for _ in range(2):
+        with running_sink(ledger=ledger, processes=2) as sink:
+            deliver(sink, 0)
+            sink.process.kill()
+            sink.process.wait(10)
+            wait_until(lambda: not any(map(_alive, sink.pids)), "the processes end")
+    with running_sink(ledger=ledger) as sink:
+        assert sink.collect().deliveries == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.json"]
+
+
+def test_killed_process_loses_at_most_what_it_acknowledged_since_the_last_flush(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.json"
+    with running_sink(ledger=ledger, processes=2) as sink:
+        deliver(sink, *range(40))
+        # A flush comes by itself; nothing asks for it here.
+        wait_until(lambda: flushed(ledger, processes=2) == 40, "all is on disk", timeout_s=FLUSH_S + 2)
+        deliver(sink, *range(40, 50))
+        os.kill(sink.pids[0], signal.SIGKILL)
+        assert sink.process.wait(10) == 1
+    kept = read_ledger(ledger).runs[RUN]
+    assert 40 <= kept.deliveries <= 50
+    assert all(seq in kept.senders[0] for seq in range(40))
+    with running_sink(ledger=ledger, processes=2, resume=True) as sink:
+        deliver(sink, *range(50, 60))
+        found = sink.stop().runs[RUN]
+    assert found.deliveries == kept.deliveries + 10
+    assert found.duplicates == 0
+
+
+def test_everything_killed_at_once_resumes_from_the_processes_files(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.json"
+    with running_sink(ledger=ledger, processes=2) as sink:
+        deliver(sink, *range(40))
+        wait_until(lambda: flushed(ledger, processes=2) == 40, "all is on disk", timeout_s=FLUSH_S + 2)
+        for pid in (sink.pid, *sink.pids):
+            os.kill(pid, signal.SIGKILL)
+        sink.process.wait(10)
+    # Fewer processes go on just as well.
+    with running_sink(ledger=ledger, resume=True) as sink:
+        deliver(sink, 39, 40)
+        found = sink.stop().runs[RUN]
+    assert (found.deliveries, found.duplicates, list(found.senders[0].ranges())) == (42, 1, [(0, 40)])
+
+
+def flushed(ledger: Path, processes: int) -> int:
+    """What the files of the processes hold."""
+    return sum(read_ledger(part_file(ledger, index)).deliveries for index in range(processes))
 
 
 def test_process_that_dies_ends_the_whole_sink() -> None:

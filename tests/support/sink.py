@@ -53,6 +53,7 @@ class RunningSink:
         self.port: int = event["port"]
         self.pid: int = event["pid"]
         self.pids: tuple[int, ...] = tuple(event["pids"])
+        self.admin: str | None = event["admin"]
         self.certificate = Path(event["certificate"]) if event["certificate"] else None
 
     def _read_lines(self) -> None:
