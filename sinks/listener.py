@@ -7,7 +7,6 @@ import socket
 from typing import TYPE_CHECKING
 
 from loadkit.errors import UsageError
-from sinks.certificate import server_context
 from sinks.options import Engine, Tls, read_credentials
 from sinks.server import Service
 
@@ -70,6 +69,8 @@ def service_for(options: SinkOptions) -> Service:
     credentials = read_credentials(options.auth) if options.auth else None
     context = None
     if options.tls is not Tls.NONE:
+        from sinks.certificate import server_context  # noqa: PLC0415 - most sinks need none
+
         assert options.certificate is not None
         try:
             context = server_context(options.certificate)

@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from loadkit.errors import LoadkitError
-from sinks.certificate import write_certificate
 from sinks.ledger_file import write_ledger
 from sinks.listener import bind, fastest_loop
 from sinks.options import SinkOptions, Tls
 from sinks.processes import Workers
-from sinks.profile import Profile
 from sinks.single import SingleProcess
 
 if TYPE_CHECKING:
     from sinks.intake import Intake
+    from sinks.profile import Profile
 
 _WORDS = {
     "listening": "listening on {host} port {port}, process {pid}",
@@ -96,6 +95,8 @@ def main(options: SinkOptions, output: TextIO | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="loadkit-sink-") as name:
         folder = Path(name)
         if options.tls is not Tls.NONE and options.certificate is None:
+            from sinks.certificate import write_certificate  # noqa: PLC0415 - most sinks need none
+
             options = replace(options, certificate=write_certificate(folder))
         with asyncio.Runner(loop_factory=fastest_loop()) as runner:
             runner.run(_Serving(options, Announcer(output or sys.stdout, options.json)).run(folder))
@@ -173,6 +174,8 @@ class _Serving:
             case signal.SIGUSR1 | {"do": "ledger"}:
                 self._publish(await server.collect())
             case {"do": "behave", "profile": text}:
+                from sinks.profile import Profile  # noqa: PLC0415 - only where behaviours change
+
                 profile = Profile.model_validate_json(text) if text else None
                 await server.behave(profile)
                 self._announce("behaving", profile=profile.name if profile else None)

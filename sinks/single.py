@@ -7,17 +7,15 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from sinks.behaviour import Behaviour
 from sinks.intake import Intake
 from sinks.interruptions import follow_outages
 from sinks.ledger_file import remove_parts, resume_ledger, write_ledger
 from sinks.listener import service_for, sink_for
-from sinks.memory import Memory
-from sinks.profile import load_profile
 
 if TYPE_CHECKING:
     import socket
 
+    from sinks.memory import Memory
     from sinks.options import SinkOptions
     from sinks.profile import Profile
     from sinks.server import Sink
@@ -32,13 +30,12 @@ class SingleProcess:
     Args:
         sink: The started sink.
         options: Its options.
-        memory: What its behaviours remember.
     """
 
-    def __init__(self, sink: Sink, options: SinkOptions, memory: Memory) -> None:
+    def __init__(self, sink: Sink, options: SinkOptions) -> None:
         self._sink = sink
         self._options = options
-        self._memory = memory
+        self._memory: Memory | None = None
         self._tasks = [asyncio.create_task(follow_outages(sink))]
         if options.ledger is not None:
             self._tasks.append(asyncio.create_task(self._keep_ledger()))
@@ -55,7 +52,6 @@ class SingleProcess:
             UsageError: If credentials, certificate, profile or ledger can't be read.
             ScenarioError: If the profile is wrong.
         """
-        profile = load_profile(options.profile) if options.profile else None
         intake = Intake()
         if options.ledger is not None:
             if options.resume:
@@ -63,9 +59,11 @@ class SingleProcess:
             write_ledger(intake, options.ledger)
             remove_parts(options.ledger)
         sink = sink_for(options, service_for(options), intake)
-        memory = Memory.shared(options.memory) if options.memory else Memory()
-        self = cls(sink, options, memory)
-        await self.behave(profile)
+        self = cls(sink, options)
+        if options.profile:
+            from sinks.profile import load_profile  # noqa: PLC0415 - see behave
+
+            await self.behave(load_profile(options.profile))
         await sink.start(listener)
         return self
 
@@ -79,9 +77,17 @@ class SingleProcess:
         return self._sink.collect()
 
     async def behave(self, profile: Profile | None) -> None:
-        """Behave as a profile says towards the connections to come."""
-        now, index = self._sink.loop.time(), self._options.index
-        self._sink.behave(None if profile is None else Behaviour(profile, self._memory, now=now, index=index))
+        """Behave as a profile says towards the connections to come; None takes everything at once."""
+        if profile is None:
+            self._sink.behave(None)
+            return
+        from sinks.behaviour import Behaviour  # noqa: PLC0415 - a sink without profile starts 0.2 s sooner
+        from sinks.memory import Memory  # noqa: PLC0415 - likewise
+
+        if self._memory is None:
+            self._memory = Memory.shared(self._options.memory) if self._options.memory else Memory()
+        now = self._sink.loop.time()
+        self._sink.behave(Behaviour(profile, self._memory, now=now, index=self._options.index))
 
     async def stop(self) -> Intake:
         """End it; returns all that arrived."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.mail import RUN, RawClient, message
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.parametrize("engine", list(Engine))
 
 
 @contextmanager
-def behaving(folder: Path, engine: Engine, profile: str, **options: object) -> Iterator[RunningSink]:
+def behaving(folder: Path, engine: Engine, profile: str, **options: Any) -> Iterator[RunningSink]:
     file = folder / "profile.yaml"
     file.write_text(f"profile: test\n{profile}\n")
     with running_sink(engine=engine, profile=str(file), **options) as running:
