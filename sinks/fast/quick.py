@@ -1,0 +1,134 @@
+"""The quick way to hold a conversation: usual commands and whole messages are dealt with where they arrive."""
+
+from __future__ import annotations
+
+from time import time
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from sinks.content import HEAD_BYTES, ContentReader
+from sinks.fast.commands import plain_mail, plain_rcpt
+from sinks.fast.conversation import END, GO_AHEAD, Conversation
+from sinks.fast.session import OK
+from sinks.server import MAX_RECIPIENTS
+
+if TYPE_CHECKING:
+    from sinks.fast_sink import FastSink
+
+# What the next read may bring if it is to be dealt with in the quick way.
+_NOTHING, _COMMAND, _CONTENT = 0, 1, 2
+
+_DOT = ord(".")
+
+
+class QuickConversation(Conversation):
+    """One client of a fast sink without a behaviour.
+
+    Most reads bring one plain command or one whole message. Those are dealt with at once; all else, and all that waits
+    for something, is gone through step by step with the same results.
+
+    Args:
+        sink: The sink that accepted the connection.
+    """
+
+    __slots__ = ("_expected",)
+
+    def __init__(self, sink: FastSink) -> None:
+        self._expected = _NOTHING
+        super().__init__(sink)
+
+    def data_received(self, data: bytes) -> None:
+        """Deal with what came; asyncio calls it."""
+        if self._expected == _COMMAND:
+            verb = data[:5]
+            if verb == b"RCPT ":
+                if self._in_transaction and self._recipients < MAX_RECIPIENTS and plain_rcpt(data):
+                    self._idle_sweeps = 0
+                    self._recipients += 1
+                    self._write(OK)
+                    return
+            elif verb == b"MAIL ":
+                if self._begin_quickly(data):
+                    return
+            elif data == b"DATA\r\n" and self._recipients:
+                self._idle_sweeps = 0
+                self._expected = _CONTENT
+                self._write(GO_AHEAD)
+                return
+        elif self._expected == _CONTENT and self._take_quickly(data):
+            return
+        super().data_received(data)
+
+    def _begin_quickly(self, data: bytes) -> bool:
+        """Deal with a plain MAIL and what one may pipeline behind it; False if it is more than that."""
+        match = plain_mail(data)
+        if match is None or self._in_transaction:
+            return False
+        size, digits, body, pipelined, go_ahead = match.groups()
+        if (size or body) and (not self._extended or (size and int(digits) > self._max_size_bytes)):
+            return False
+        recipients = pipelined.count(b"\n")
+        if recipients > MAX_RECIPIENTS or (go_ahead and not recipients):
+            return False
+        self._idle_sweeps = 0
+        self._in_transaction = True
+        self._recipients = recipients
+        if go_ahead:
+            self._expected = _CONTENT
+            self._write(OK * (recipients + 1) + GO_AHEAD)
+        else:
+            self._write(OK * (recipients + 1))
+        return True
+
+    def _take_quickly(self, data: bytes) -> bool:
+        """Take a message that came in one piece and has no stuffed dots; False if it is another."""
+        size_bytes = len(data) - 3
+        if (
+            data.find(b"\r\n.") != size_bytes - 2
+            or not data.endswith(END)
+            or data[0] == _DOT
+            or size_bytes > HEAD_BYTES
+            or size_bytes > self._max_size_bytes
+        ):
+            return False
+        content = data[:-3]
+        blank = content.find(b"\r\n\r\n")
+        self._sink.intake.take(
+            content,
+            size_bytes=size_bytes,
+            recipients=self._recipients,
+            now=time(),
+            checksum=crc32(content[blank + 4 :]) if blank >= 0 else 0,
+        )
+        self._idle_sweeps = 0
+        self._in_transaction = False
+        self._recipients = 0
+        self._expected = _COMMAND
+        self._write(OK)
+        return True
+
+    def hold(self, reason: int) -> None:
+        """Go no further and read no more until the reason is released."""
+        super().hold(reason)
+        self._leave_quick_way()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Leave the sink's connections; asyncio calls it."""
+        self._expected = _NOTHING
+        super().connection_lost(error)
+
+    def _work(self) -> None:
+        self._leave_quick_way()
+        super()._work()
+        if not (self._holds or self._input or self._leaving) and self._takes_commands():
+            self._expected = _COMMAND
+
+    def _leave_quick_way(self) -> None:
+        if self._expected == _CONTENT:
+            self._message, self._reading_content = ContentReader(), True
+        self._expected = _NOTHING
+
+    def _takes_commands(self) -> bool:
+        """Whether plain commands may come now."""
+        within = self._overlong or self._login or self._message or self._chunk or self._chunks_failed
+        return self._greeted and self._logged_in and not within and not self._sink.service.lmtp
