@@ -17,26 +17,21 @@ _UNKNOWN_MAIL = b"555 MAIL FROM parameters not recognized or not implemented\r\n
 _UNKNOWN_RCPT = b"555 RCPT TO parameters not recognized or not implemented\r\n"
 _BODY = b"501 Error: BODY can only be one of 7BIT, 8BITMIME\r\n"
 
-_ATOM = rb"[\w.!#$%&'*+/=?^`{|}~-]"
-_LOCAL = rb"(?:[\w.!#$%&'*+/=?^`{|}~\x80-\xff-]+" rb'|"(?:[^"\\\r\n\0]|\\[^\r\n\0])*")'
-_DOMAIN = rb"(?:[\w.\x80-\xff-]+|\[[\w.:-]+\])"
+# Taken in domains too: which characters a name may have is for those to say who look it up.
+_ATOM_CHARACTERS = b"!#$%&'*+-./0123456789=?ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz{|}~"
+_ATOMS = rb"[%b\x80-\xff]+" % re.escape(_ATOM_CHARACTERS)
+_LOCAL = rb"(?:" + _ATOMS + rb'|"(?:[^"\\\r\n\0]|\\[^\r\n\0])*")'
+_DOMAIN = rb"(?:" + _ATOMS + rb"|\[[\w.:-]+\])"
 # Source routes are taken and ignored (RFC 5321, appendix C); a mailbox without domain is for the local host.
 _PATH = rb"<(?:@[^:<>\s]+:)?(" + _LOCAL + rb"(?:@" + _DOMAIN + rb")?|)>(?: +(.*))?"
 _FROM = re.compile(rb"FROM: *(?=(.?))", re.IGNORECASE | re.DOTALL)
 _TO = re.compile(rb"TO: *(?=(.?))", re.IGNORECASE | re.DOTALL)
 _ROUTED = re.compile(_PATH, re.DOTALL)
 _PARAMETER = re.compile(rb"([0-9A-Z][0-9A-Z-]*)(?:=([^\s=]+))?")
-_SIZE = re.compile(rb"[0-9]{1,20}")
+MAX_SIZE_DIGITS = 20
+_SIZE = re.compile(rb"[0-9]{1,%d}" % MAX_SIZE_DIGITS)
+_AT = ord("@")
 _CHUNK = re.compile(rb"([0-9]{1,18})(?: +(LAST))?", re.IGNORECASE)
-
-_PLAIN = rb"<" + _ATOM + rb"{1,64}@[\w.-]{1,255}>"
-plain_mail = re.compile(
-    rb"MAIL FROM:(?:<>|" + _PLAIN + rb")( SIZE=(\d{1,15}))?( BODY=8BITMIME)?\r\n"
-    rb"((?:RCPT TO:" + _PLAIN + rb"\r\n)*)(DATA\r\n)?"
-).fullmatch  # fmt: skip
-"""Matches MAIL as nearly every client sends it, alone or with the commands that one may pipeline behind it."""
-plain_rcpt = re.compile(rb"RCPT TO:" + _PLAIN + rb"\r\n").fullmatch
-"""Matches RCPT as nearly every client sends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +45,14 @@ class Mail:
 
     path: bytes
     size_bytes: int
+
+
+def is_plain(path: bytes) -> bool:
+    """Whether a path is of the form that nearly all have, which makes it valid: no quotes, no literals, only ASCII.
+
+    A third of the cost of a regular expression.
+    """
+    return path.translate(None, _ATOM_CHARACTERS) == b"@" and path[0] != _AT and path[-1] != _AT
 
 
 def read_mail(argument: bytes, *, extended: bool) -> Mail | bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from sinks.content import HEAD_BYTES, ContentReader
-from sinks.fast.commands import plain_mail, plain_rcpt
+from sinks.fast.commands import MAX_LINE_BYTES, MAX_SIZE_DIGITS, is_plain
 from sinks.fast.conversation import END, GO_AHEAD, Conversation
 from sinks.fast.session import OK
 from sinks.server import MAX_RECIPIENTS
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _NOTHING, _COMMAND, _CONTENT = 0, 1, 2
 
 _DOT = ord(".")
+_CLOSING = ord(">")
 
 
 class QuickConversation(Conversation):
@@ -42,7 +43,14 @@ class QuickConversation(Conversation):
         if self._expected == _COMMAND:
             verb = data[:5]
             if verb == b"RCPT ":
-                if self._in_transaction and self._recipients < MAX_RECIPIENTS and plain_rcpt(data):
+                if (
+                    self._in_transaction
+                    and self._recipients < MAX_RECIPIENTS
+                    and data[:9] == b"RCPT TO:<"
+                    and data[-3:] == b">\r\n"
+                    and len(data) <= MAX_LINE_BYTES
+                    and is_plain(data[9:-3])
+                ):
                     self._idle_sweeps = 0
                     self._recipients += 1
                     self._write(OK)
@@ -61,24 +69,41 @@ class QuickConversation(Conversation):
 
     def _begin_quickly(self, data: bytes) -> bool:
         """Deal with a plain MAIL and what one may pipeline behind it; False if it is more than that."""
-        match = plain_mail(data)
-        if match is None or self._in_transaction:
+        mail, *recipients, end = data.split(b"\r\n")
+        if end or self._in_transaction or len(data) > MAX_LINE_BYTES or not self._is_plain_mail(mail):
             return False
-        size, digits, body, pipelined, go_ahead = match.groups()
-        if (size or body) and (not self._extended or (size and int(digits) > self._max_size_bytes)):
-            return False
-        recipients = pipelined.count(b"\n")
-        if recipients > MAX_RECIPIENTS or (go_ahead and not recipients):
-            return False
+        go_ahead = bool(recipients) and recipients[-1] == b"DATA"
+        if go_ahead:
+            recipients.pop()
+            if not recipients:
+                return False
+        for line in recipients:
+            if line[:9] != b"RCPT TO:<" or line[-1] != _CLOSING or not is_plain(line[9:-1]):
+                return False
         self._idle_sweeps = 0
         self._in_transaction = True
-        self._recipients = recipients
+        self._recipients = len(recipients)
         if go_ahead:
             self._expected = _CONTENT
-            self._write(OK * (recipients + 1) + GO_AHEAD)
-        else:
-            self._write(OK * (recipients + 1))
+        self._write(OK * (len(recipients) + 1) + GO_AHEAD if go_ahead else OK * (len(recipients) + 1))
         return True
+
+    def _is_plain_mail(self, line: bytes) -> bool:
+        end = line.find(b">", 11)
+        path = line[11:end]
+        if line[:11] != b"MAIL FROM:<" or not (is_plain(path) or not path):
+            return False
+        rest = line[end:]
+        if rest == b">":
+            return True
+        digits = rest[7:]
+        return (
+            rest[:7] == b"> SIZE="
+            and self._extended
+            and digits.isdigit()
+            and len(digits) <= MAX_SIZE_DIGITS
+            and int(digits) <= self._max_size_bytes
+        )
 
     def _take_quickly(self, data: bytes) -> bool:
         """Take a message that came in one piece and has no stuffed dots; False if it is another."""
