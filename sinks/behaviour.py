@@ -176,6 +176,8 @@ class Visit:
             entered=self._entered,
         )
         if phase is not Phase.RCPT:
+            if not self._recipients:
+                return behaviour.decide(step, ())
             step.recipients = list(chain.from_iterable(self._recipients.values()))
             return behaviour.decide(step, self._at_providers(step))
         recipient = argument.lower()
