@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import replace
+from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -130,7 +131,7 @@ class Visit:
         caller: The client.
     """
 
-    __slots__ = ("_behaviour", "_caller", "_entered", "_messages", "_recipients", "_sender", "_verdicts")
+    __slots__ = ("_accepted", "_behaviour", "_caller", "_entered", "_messages", "_recipients", "_sender", "_verdicts")
 
     def __init__(self, behaviour: Behaviour, caller: Caller) -> None:
         self._behaviour = behaviour
@@ -170,25 +171,29 @@ class Visit:
             size_bytes=size_bytes,
             seq=seq,
             messages=self._messages,
-            accepted=len(self._recipients),
+            accepted=self._accepted,
             verdicts=self._verdicts,
             entered=self._entered,
         )
         if phase is not Phase.RCPT:
-            step.recipients = [recipient for recipient, _ in self._recipients]
+            if not self._recipients:
+                return behaviour.decide(step, ())
+            step.recipients = list(chain.from_iterable(self._recipients.values()))
             return behaviour.decide(step, self._at_providers(step))
         recipient = argument.lower()
         judge = behaviour.provider_of(recipient)
         step.recipients = [recipient]
         answer = behaviour.decide(step, [(judge, self._at_provider(judge, step))] if judge else ())
         if answer is None or (answer.reply is None and answer.ending is None):
-            self._recipients.append((recipient, judge))
+            self._recipients.setdefault(judge, []).append(recipient)
+            self._accepted += 1
         return answer
 
     def reset(self) -> None:
         """Forget the envelope: after RSET, EHLO and the end of a transaction."""
         self._sender = b""
-        self._recipients: list[tuple[bytes, Judge | None]] = []
+        self._recipients: dict[Judge | None, list[bytes]] = {}
+        self._accepted = 0
         self._verdicts: dict[object, Deed | None] = {}
 
     def leave(self) -> None:
@@ -197,12 +202,13 @@ class Visit:
 
     def _at_providers(self, step: Step) -> Iterator[tuple[Judge, Step]]:
         if step.phase == Phase.DOT:
-            for judge in dict.fromkeys(judge for _, judge in self._recipients if judge):
-                yield judge, self._at_provider(judge, step)
+            for judge in self._recipients:
+                if judge is not None:
+                    yield judge, self._at_provider(judge, step)
 
     def _at_provider(self, judge: Judge, step: Step) -> Step:
         """The step with the provider's own recipients only."""
-        own = [recipient for recipient, its_judge in self._recipients if its_judge is judge]
+        own = self._recipients.get(judge, [])
         recipients = step.recipients if step.phase == Phase.RCPT else own
         return replace(step, recipients=recipients, accepted=len(own))
 

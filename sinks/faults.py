@@ -49,7 +49,8 @@ class Rule:
         self._probability = 1.0 if when.probability is None else when.probability
         self._action = fault.do
         self._deed = _constant_deed(fault.do)
-        self._mark = mark_of(b"fault", key)
+        # With its text, so that another fault in its place, after a change of profile, begins to count anew.
+        self._mark = mark_of(b"fault", key, fault.model_dump_json().encode())
         self._memory = memory
         self._dice = dice
         # Most faults of most profiles are left to chance alone; these cost one draw.

@@ -65,11 +65,11 @@ class Judge:
     def serve(self, step: Step, slower: float) -> Served:
         """Seconds that the step takes, and the refusal where a station's queue is full."""
         serve = self._service.get(step.phase)
-        return serve(step.now, slower) if serve else (0.0, None)
+        return serve(step, slower) if serve else (0.0, None)
 
 
-def _servers_of(service: Service | RecipientService, dice: Random) -> dict[str, Callable[[float, float], Served]]:
-    servers: dict[str, Callable[[float, float], Served]] = {}
+def _servers_of(service: Service | RecipientService, dice: Random) -> dict[str, Callable[[Step, float], Served]]:
+    servers: dict[str, Callable[[Step, float], Served]] = {}
     for phase in type(service).model_fields:
         time = getattr(service, phase)
         if time is not None:
@@ -77,11 +77,11 @@ def _servers_of(service: Service | RecipientService, dice: Random) -> dict[str, 
     return servers
 
 
-def _timer(draw: Callable[[], float]) -> Callable[[float, float], Served]:
-    return lambda _now, slower: (draw() * slower, None)
+def _timer(draw: Callable[[], float]) -> Callable[[Step, float], Served]:
+    return lambda _step, slower: (draw() * slower, None)
 
 
-def _station(station: Station, dice: Random) -> Callable[[float, float], Served]:
+def _station(station: Station, dice: Random) -> Callable[[Step, float], Served]:
     queue = StationQueue(
         station.servers,
         sampler(station.time, dice),
@@ -89,10 +89,11 @@ def _station(station: Station, dice: Random) -> Callable[[float, float], Served]
         coherency=station.coherency,
         room=station.queue if station.servers else MAX_STATION_QUEUE,
     )
-    full = deed_of_reply(station.reply)
 
-    def serve(now: float, slower: float) -> Served:
-        delay_s = queue.serve(now, slower)
-        return (0.0, full) if delay_s is None else (delay_s, None)
+    def serve(step: Step, slower: float) -> Served:
+        delay_s = queue.serve(step.now, slower)
+        if delay_s is None:
+            return 0.0, deed_of_reply(station.reply, source=step.caller.source)
+        return delay_s, None
 
     return serve

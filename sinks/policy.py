@@ -220,18 +220,20 @@ class MessageRates(Block):
     messages: FrequencyLimit | None = None
 
 
-class Replies(Block):
-    """What a client is told where a limit is passed; Postfix says the same, but for messages_per_connection.
+class RecipientReplies(Block):
+    """What a client is told where a limit is passed, as Postfix says it; ``{source}`` stands for its address."""
 
-    ``{source}`` stands for the client's address.
-    """
+    messages: ReplyText = "450 4.7.1 Error: too much mail from {source}"
+    recipients_per_message: ReplyText = "452 4.5.3 Error: too many recipients"
+    size: ReplyText = "552 5.3.4 Message size exceeds fixed limit"
+
+
+class Replies(RecipientReplies):
+    """What a client is told by the whole server."""
 
     connections: ReplyText = "421 4.7.0 sink.test Error: too many connections from {source}"
     concurrent: ReplyText = "421 4.7.0 sink.test Error: too many connections from {source}"
-    messages: ReplyText = "450 4.7.1 Error: too much mail from {source}"
     messages_per_connection: ReplyText = "421 4.7.0 Too many messages in this connection"
-    recipients_per_message: ReplyText = "452 4.5.3 Error: too many recipients"
-    size: ReplyText = "552 5.3.4 Message size exceeds fixed limit"
 
 
 class RecipientLimits(Block):
@@ -241,7 +243,7 @@ class RecipientLimits(Block):
     total: MessageRates = MessageRates()
     recipients_per_message: WholeNumber | None = Field(None, ge=1, le=100_000)
     size_bytes: Size | None = Field(None, alias="size")
-    replies: Replies = Replies()
+    replies: RecipientReplies = RecipientReplies()
 
 
 class Limits(Block):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
+from support.problems import assert_exactly_the_expected_problems
 
-from loadkit.errors import ExitCode, Problem, ScenarioError
 from loadkit.scenario.load import load_scenario
 
 CORPUS = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
-EXPECT = re.compile(r"# expect: (?P<line>\d+) (?P<key>\S+) (?P<words>.+)")
 
 
 def test_the_corpus_is_not_lost() -> None:
@@ -20,27 +18,4 @@ def test_the_corpus_is_not_lost() -> None:
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_exactly_the_expected_problems_are_found(path: Path) -> None:
-    expected = [match for line in path.read_text().splitlines() if (match := EXPECT.fullmatch(line))]
-    assert expected
-
-    with pytest.raises(ScenarioError) as caught:
-        load_scenario(path)
-
-    problems = list(caught.value.problems)
-    assert caught.value.exit_code is ExitCode.USAGE
-    assert [problem.line for problem in problems] == sorted(problem.line for problem in problems)
-    assert all(problem.file == str(path) for problem in problems)
-    for match in expected:
-        found = [problem for problem in problems if _is_expected(match, problem)]
-        assert len(found) == 1, f"{match[0]}\nfound: {'; '.join(map(str, problems))}"
-        problems.remove(found[0])
-    assert problems == []
-
-
-def _is_expected(match: re.Match[str], problem: Problem) -> bool:
-    """Whether a problem has the expected line, key and words; in the file a key's spaces are underscores, none is -."""
-    return (
-        problem.line == int(match["line"])
-        and (problem.key.replace(" ", "_") or "-") == match["key"]
-        and match["words"] in f"{problem.message} ({problem.fix})"
-    )
+    assert_exactly_the_expected_problems(path, load_scenario)
