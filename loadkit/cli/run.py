@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   loadkit run smoke
-  loadkit run promotion.yaml --target smtp://127.0.0.1:2525 --compress 60s
-  loadkit run promotion --target smtp://127.0.0.1:25 --sink http://127.0.0.1:8025"""
+  loadkit run promotion --target smtp://127.0.0.1:25 --sink http://127.0.0.1:8025 --compress 60s"""
 
 
 def run(

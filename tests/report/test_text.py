@@ -93,6 +93,7 @@ BEHIND = DeliveryCourse(
     backlog=Backlog(1110, 1110, 18.51, 17.9, 19.12, grows=True),
     clock_behind=7,
 )
+FEW = Backlog(3, 0, None, None, None, grows=False)
 FAILED = replace(
     PASSED,
     verdict=Verdict.FAILED,
