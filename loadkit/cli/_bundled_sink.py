@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,12 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadkit.errors import LoadkitError
+from loadkit.measure.ledger import DeliveryLedger
+from sinks.ledger_file import read_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 START_DEADLINE_S = 20.0
 STOP_DEADLINE_S = 30.0
+LEDGER_DEADLINE_S = 30.0
 _POLL_S = 0.02
 
 _SOURCE = Path(__file__).parents[2]
@@ -52,43 +56,60 @@ class SinkSettings:
 
 
 class BundledSink:
-    """A running sink; `host` and `port` say where it listens."""
+    """A running sink, and what arrived there; `host` and `port` say where it listens."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         self._process = process
         self._folder = folder
+        self._read_bytes = 0
         listening = self._wait_until_listening()
         self.host: str = listening["host"]
         self.port: int = listening["port"]
 
-    def stop(self) -> dict[str, Any]:
-        """End the sink and read what arrived there.
+    @property
+    def relayed(self) -> bool:
+        """The run's mail goes straight to it."""
+        return False
 
-        Returns:
-            The sink's ledger file as a dict.
+    def fetch(self, run_id: str) -> DeliveryLedger:
+        """What arrived of a run so far.
 
         Raises:
-            SinkError: If the sink failed before or has to be killed.
+            SinkError: If the sink ended before, or doesn't answer.
         """
-        exit_code = _end(self._process)
-        if exit_code != 0:
-            raise SinkError(f"the bundled sink ended with {exit_code}; its ledger is lost", hint=self._last_words())
-        ledger = json.loads((self._folder / "ledger.json").read_bytes())
-        assert isinstance(ledger, dict)
-        return ledger
+        self._process.send_signal(signal.SIGUSR1)
+        try:
+            event = self._wait_for("ledger", LEDGER_DEADLINE_S)
+        except TimeoutError:
+            raise SinkError("the bundled sink left no ledger", hint=self._last_words()) from None
+        return read_ledger(Path(event["file"])).runs.get(run_id) or DeliveryLedger(run_id)
 
     def _wait_until_listening(self) -> dict[str, Any]:
-        deadline = time.monotonic() + START_DEADLINE_S
+        try:
+            return self._wait_for("listening", START_DEADLINE_S)
+        except TimeoutError:
+            raise SinkError("the bundled sink did not start", hint=self._last_words()) from None
+
+    def _wait_for(self, name: str, deadline_s: float) -> dict[str, Any]:
+        """The next event of that name among those that the sink tells.
+
+        Raises:
+            TimeoutError: If it doesn't come in time, or the sink has ended.
+        """
+        deadline = time.monotonic() + deadline_s
         while time.monotonic() < deadline:
-            line, end, _ = (self._folder / "stdout").read_text().partition("\n")
-            if end:
-                listening = json.loads(line)
-                assert isinstance(listening, dict)
-                return listening
-            if self._process.poll() is not None:
+            running = self._process.poll() is None
+            told = (self._folder / "stdout").read_bytes()
+            while (end := told.find(b"\n", self._read_bytes)) >= 0:
+                event = json.loads(told[self._read_bytes : end])
+                assert isinstance(event, dict)
+                self._read_bytes = end + 1
+                if event["event"] == name:
+                    return event
+            if not running:
                 break
             time.sleep(_POLL_S)
-        raise SinkError("the bundled sink did not start", hint=self._last_words())
+        raise TimeoutError
 
     def _last_words(self) -> str:
         return (self._folder / "stderr").read_text(errors="replace").strip().rpartition("\n")[2]

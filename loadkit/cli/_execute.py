@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loadkit.cli._bundled_sink import SinkSettings, bundled_sink
 from loadkit.cli._output import print_json, print_note, print_summary
 from loadkit.cli._progress import ProgressLine
+from loadkit.cli._sink_ledgers import sink_ledgers
 from loadkit.drive.runner import RunRequest
 from loadkit.drive.runner import run as drive
 from loadkit.errors import ExitCode, TargetError, UsageError
 from loadkit.measure.store import open_run
 from loadkit.report.text import render_summary
-from loadkit.scenario.guardrails import TargetAddress, check_target, parse_target_url
+from loadkit.scenario.guardrails import TargetAddress, check_target, parse_sink_url, parse_target_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from loadkit.drive.drain import LedgerSource
     from loadkit.scenario.schema import Scenario
 
 
@@ -39,6 +40,7 @@ class RunOptions:
         as_json: Print the summary as JSON.
         quiet: Show no live figures.
         sink_processes: Processes of the bundled sink.
+        sinks: Admin interfaces of the sinks that mail ends up in, instead of those of the scenario.
     """
 
     target_url: str | None
@@ -48,6 +50,7 @@ class RunOptions:
     as_json: bool
     quiet: bool
     sink_processes: int
+    sinks: tuple[str, ...] = ()
 
 
 def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCode:
@@ -62,15 +65,21 @@ def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCo
         The exit code that the run's verdict asks for.
 
     Raises:
-        LoadkitError: If the target is wrong, not allowed or can't be reached, or the bundled sink does not start.
+        LoadkitError: If the target or a sink is wrong, not allowed or can't be reached, or the bundled sink does not
+            start.
     """
     url = options.target_url or scenario.target.url
+    sinks = tuple(map(parse_sink_url, options.sinks)) or scenario.delivery.sinks
     if url is not None:
-        folder = _drive(scenario, source_text, options, _allowed_target(url, scenario, options), None)
+        target = _allowed_target(url, scenario, options)
+        source = sink_ledgers(sinks, scenario.delivery.token_env) if sinks else None
+        folder = _drive(scenario, source_text, options, target, source)
+    elif sinks:
+        raise UsageError("sinks are named, and no target", hint="name the server before them with --target")
     else:
         with bundled_sink(_sink_settings(scenario, options)) as sink:
             target = TargetAddress("smtp", sink.host, sink.port)
-            folder = _drive(scenario, source_text, options, target, sink.stop)
+            folder = _drive(scenario, source_text, options, target, sink)
     return _show(folder, options)
 
 
@@ -99,7 +108,7 @@ def _drive(
     source_text: str,
     options: RunOptions,
     target: TargetAddress,
-    ledger_reader: Callable[[], dict[str, Any]] | None,
+    ledger_source: LedgerSource | None,
 ) -> Path:
     progress = None if options.quiet else ProgressLine(sys.stderr)
     request = RunRequest(
@@ -109,7 +118,7 @@ def _drive(
         results_dir=options.results_dir,
         command=("loadkit", *sys.argv[1:]),
         stretch=options.stretch,
-        ledger_reader=ledger_reader,
+        ledger_source=ledger_source,
         progress=progress,
     )
     try:

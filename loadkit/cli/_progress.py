@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from time import monotonic
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
@@ -36,6 +38,7 @@ class ProgressLine:
         self._terminal = self._live.console.is_terminal
         self._accepted_before = 0
         self._shown_at_s = 0.0
+        self._drain_shown_at_s = -math.inf
 
     def update(self, figures: LiveFigures) -> None:
         """Show the figures, outside a terminal only every `LOG_INTERVAL_S`."""
@@ -45,6 +48,16 @@ class ProgressLine:
             return
         line = live_line(figures, (totals.accepted - self._accepted_before) / elapsed_s)
         self._accepted_before, self._shown_at_s = totals.accepted, totals.at_s
+        self._show(line)
+
+    def draining(self, to_come: int) -> None:
+        """Show how many messages have not arrived yet, outside a terminal only every `LOG_INTERVAL_S`."""
+        now_s = monotonic()
+        if self._terminal or now_s - self._drain_shown_at_s >= LOG_INTERVAL_S:
+            self._drain_shown_at_s = now_s
+            self._show(f"draining: {to_come:,} messages to come")
+
+    def _show(self, line: str) -> None:
         if self._terminal:
             self._live.start()
             self._live.update(Text(line, no_wrap=True, overflow="crop"), refresh=True)

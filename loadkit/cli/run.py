@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   loadkit run smoke
-  loadkit run promotion.yaml --target smtp://127.0.0.1:2525 --compress 60s"""
+  loadkit run promotion --target smtp://127.0.0.1:25 --sink http://127.0.0.1:8025 --compress 60s"""
 
 
 def run(
@@ -46,6 +46,14 @@ def run(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed instead of the scenario's own.")] = None,
+    sinks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sink",
+            metavar="URL",
+            help="Admin interface of a sink that the mail ends up in, instead of the scenario's own; repeatable.",
+        ),
+    ] = None,
     sink_processes: SinkProcesses = 1,
     allow: Allow = None,
     quiet: Quiet = False,
@@ -54,7 +62,8 @@ def run(
     """Send what a scenario says and judge the result.
 
     Where neither the scenario nor --target names a server, a sink on this machine takes the mail and its ledger tells
-    what was lost or came twice. Ctrl-C ends a run in good order: its results are written and shown.
+    what was lost or came twice. Behind a server of yours, --sink names the sinks that it delivers to, and the run
+    waits until all that was accepted arrived there. Ctrl-C ends a run in good order: its results are written and shown.
     """
     from loadkit.cli._execute import RunOptions, execute  # first of all: see there
     from loadkit.scenario.load import load_scenario, read_scenario_text
@@ -71,6 +80,7 @@ def run(
         as_json=as_json,
         quiet=quiet,
         sink_processes=sink_processes,
+        sinks=tuple(sinks or ()),
     )
     raise typer.Exit(execute(loaded, read_scenario_text(path), options))
 

@@ -78,7 +78,7 @@ class Control:
         self._events = events
         self._observer = observer
         self._each_second = each_second
-        self._interrupts = 0
+        self.interrupts = 0
         self._next_second_s = _SECOND_S
         self._stall_s = 0.0
         self._aborted = False
@@ -90,11 +90,11 @@ class Control:
     @property
     def interrupted(self) -> bool:
         """Whether someone asked the run to stop early."""
-        return self._interrupts > 0
+        return self.interrupts > 0
 
     def interrupt(self) -> None:
         """Stop in good order; called again, stop now."""
-        self._interrupts += 1
+        self.interrupts += 1
 
     def run(self) -> None:
         """Run to the end; to be called in a greenlet. An error is kept in `error`."""
@@ -120,17 +120,17 @@ class Control:
         if self._pacer is not None:
             self._pacer.stop()
         sender.stop()
-        self._until(lambda: not sender.outstanding or self._interrupts > 1, course.grace_s)
+        self._until(lambda: not sender.outstanding or self.interrupts > 1, course.grace_s)
         sender.abort_work(perf_counter())
         self.ended_s = self._now_s()
         sender.quit(perf_counter())
-        self._until(lambda: not sender.connections or self._interrupts > 1, course.quit_s)
+        self._until(lambda: not sender.connections or self.interrupts > 1, course.quit_s)
         sender.abort_sessions(perf_counter())
         self._record()
         self._recorder.finish(self.ended_s)
 
     def _arrivals_over(self) -> bool:
-        if self._interrupts or self._aborted or self._now_s() >= self._course.arrivals_end_s:
+        if self.interrupts or self._aborted or self._now_s() >= self._course.arrivals_end_s:
             return True
         return self._pacer.exhausted if self._pacer is not None else self._sender.exhausted
 

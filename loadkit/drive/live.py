@@ -35,3 +35,6 @@ class Progress(Protocol):
 
     def update(self, figures: LiveFigures) -> None:
         """Show the figures."""
+
+    def draining(self, to_come: int) -> None:
+        """Show how many accepted messages have not arrived yet; called after the load."""

@@ -7,11 +7,10 @@ import resource
 import secrets
 import signal
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gevent
 from locust.env import Environment
@@ -20,6 +19,7 @@ from locust.event import Events
 from loadkit.drive.build import build_policy, build_wiring
 from loadkit.drive.composer import ClosedLoop, Composer, scheduled_arrivals
 from loadkit.drive.control import Control, Course
+from loadkit.drive.drain import Drain
 from loadkit.drive.events import BulkStats, EventFeed, RequestHook
 from loadkit.drive.journal import Journal
 from loadkit.drive.live import LiveFigures
@@ -28,8 +28,8 @@ from loadkit.drive.observer import Observer
 from loadkit.drive.pacer import Pacer
 from loadkit.drive.sender import Sender
 from loadkit.drive.users import ScenarioUser
-from loadkit.measure.ledger import DeliveryLedger
-from loadkit.measure.reconciliation import Reconciliation, reconcile
+from loadkit.measure.delivery import Delivery, follow_delivery
+from loadkit.measure.reconciliation import reconcile
 from loadkit.measure.recorder import Recorder
 from loadkit.measure.records import OutcomeTable, RunPlan, Stage
 from loadkit.measure.statistics import RunStatistics
@@ -42,6 +42,7 @@ from loadkit.scenario.mix import Mix
 from loadkit.scenario.thresholds import evaluate
 
 if TYPE_CHECKING:
+    from loadkit.drive.drain import Drained, LedgerSource
     from loadkit.drive.live import Progress
     from loadkit.scenario.guardrails import TargetAddress
     from loadkit.scenario.schema import Load, Scenario
@@ -61,7 +62,7 @@ class RunRequest:
         results_dir: Where the run folder is made.
         command: The command line that repeats the run.
         stretch: Factor on all durations; below 1 the run is compressed.
-        ledger_reader: Gives the sink's ledger after the run, or None where the sink is not ours.
+        ledger_source: Knows what arrives, or None where the far end is not ours.
         progress: Shows live figures, or None.
     """
 
@@ -71,7 +72,7 @@ class RunRequest:
     results_dir: Path
     command: tuple[str, ...]
     stretch: float = 1.0
-    ledger_reader: Callable[[], Mapping[str, Any]] | None = None
+    ledger_source: LedgerSource | None = None
     progress: Progress | None = None
 
 
@@ -103,7 +104,7 @@ class _Runner:
         wiring, policy = build_wiring(scenario, target), build_policy(scenario)
         addresses = resolve(target.host, target.port)
         _raise_descriptor_limit()
-        self._epoch_s, epoch_unix_s = perf_counter() + _LEAD_S, time.time() + _LEAD_S
+        self._epoch_s, epoch_unix_s = _start_times(whole_second=request.ledger_source is not None)
         self._plan = _plan(request, self._mix.kinds, epoch_unix_s)
         outcomes = OutcomeTable()
         self._writer = RunWriter(request.results_dir, self._facts())
@@ -147,15 +148,16 @@ class _Runner:
         try:
             runner.start(1, spawn_rate=1)
             self._control.done.wait()
+            runner.quit()
+            if self._control.error is not None:
+                raise self._control.error
+            return self._finish(*self._delivery())
         finally:
             for handler in handlers:
                 handler.cancel()
             runner.quit()
-        if self._control.error is not None:
-            raise self._control.error
-        return self._finish()
 
-    def _finish(self) -> Path:
+    def _finish(self, delivery: Delivery | None, unread: str) -> Path:
         summary = summarize(
             self._recorder.statistics(),
             self._recorder.outcome_counts(),
@@ -163,18 +165,43 @@ class _Runner:
             self._thresholds,
             duration_s=self._control.ended_s,
             interrupted=self._control.interrupted,
-            ledger=self._reconcile(),
+            delivery=delivery,
+            unread=unread,
         )
         exit_code = exit_code_of(summary.verdict, terminated=self._terminated)
-        return self._writer.finish(summary, int(exit_code), time.time())
+        return self._writer.finish(summary, int(exit_code), time.time(), delivery)
 
-    def _reconcile(self) -> Reconciliation | None:
-        if self._request.ledger_reader is None or self._request.scenario.sessions.stop_after != "dot":
-            return None
-        run_id = self._plan.run_id
-        found = self._request.ledger_reader()["runs"].get(run_id)
-        delivered = DeliveryLedger(run_id) if found is None else DeliveryLedger.from_dict(found)
-        return reconcile({0: self._recorder.accepted}, delivered, unanswered={0: self._recorder.unanswered})
+    def _delivery(self) -> tuple[Delivery | None, str]:
+        """Wait for what was accepted; what became of it, or why that can't be told."""
+        source, recorder = self._request.ledger_source, self._recorder
+        if source is None or self._request.scenario.sessions.stop_after != "dot":
+            return None, ""
+        drained = self._drain(source)
+        if drained.ledger is None:
+            return None, f"the far end could not be asked what arrived: {drained.trouble or 'it did not answer'}"
+        course, series = follow_delivery(
+            self._plan,
+            recorder.statistics().counters.accepted_per_second,
+            drained.ledger,
+            drained=drained.complete,
+            last_accepted_s=recorder.last_accepted_s,
+            duration_s=self._control.ended_s,
+        )
+        counts = reconcile({0: recorder.accepted}, drained.ledger, unanswered={0: recorder.unanswered})
+        return Delivery(counts, course, drained.ledger.end_to_end, series), ""
+
+    def _drain(self, source: LedgerSource) -> Drained:
+        control, progress = self._control, self._request.progress
+        # What ended the load in good order does not end the wait; the next interrupt does, as a second one did before.
+        patience = min(control.interrupts, 1)
+        return Drain(
+            source,
+            self._plan.run_id,
+            self._recorder.accepted,
+            deadline_s=self._request.scenario.delivery.drain_s,
+            stop=lambda: control.interrupts > patience,
+            show=(lambda _: None) if progress is None else progress.draining,
+        ).wait()
 
     def _pacer(self, sender: Sender) -> Pacer | None:
         load = self._request.scenario.load
@@ -226,6 +253,19 @@ class _Runner:
             response_p95_s=statistics.value("transaction_duration", {}, "p", 0.95),
             cpu_ratio=sample.cpu_ratio,
         )
+
+
+def _start_times(*, whole_second: bool) -> tuple[float, float]:
+    """When the run starts, on the monotonic clock and in Unix time.
+
+    Args:
+        whole_second: Whether it must be a whole Unix second, as sinks count deliveries: then both ends count alike.
+    """
+    now_s, now_unix_s = perf_counter(), time.time()
+    start_unix_s = now_unix_s + _LEAD_S
+    if whole_second:
+        start_unix_s = float(math.ceil(start_unix_s))
+    return now_s + start_unix_s - now_unix_s, start_unix_s
 
 
 def _plan(request: RunRequest, kinds: tuple[str, ...], started_at: float) -> RunPlan:

@@ -228,7 +228,9 @@ def _backlog(
     if not values.size:
         return Backlog(0, 0, None, None, None, grows=False)
     at_end = min(max(math.ceil(end_s), 1), values.size) - 1
-    trend = trend_of(series.second[measured] + 1.0, values[measured].astype(np.float64))
+    trend = trend_of(
+        np.asarray(series.second[measured] + 1, dtype=np.float64), np.asarray(values[measured], dtype=np.float64)
+    )
     if trend is None:
         return Backlog(int(values.max()), int(values[at_end]), None, None, None, grows=False)
     notable_per_s = GROWTH_NOTABLE * (accepted_per_s or 0.0)

@@ -81,8 +81,8 @@ def _correlation(series: Floats) -> float:
 
 def _lags(series: Floats) -> int:
     correlation = min(abs(_correlation(series)), _MOST_CORRELATION)
-    wanted = 1.1447 * (4 * correlation**2 * series.size / (1 - correlation**2) ** 2) ** (1 / 3)
-    return min(math.ceil(wanted), series.size - 2)
+    wanted: float = 1.1447 * (4 * correlation**2 * series.size / (1 - correlation**2) ** 2) ** (1 / 3)
+    return min(math.ceil(wanted), int(series.size) - 2)
 
 
 def _weighted_products(series: Floats, lags: int) -> float:
@@ -91,4 +91,4 @@ def _weighted_products(series: Floats, lags: int) -> float:
 
 
 def _critical(share: float) -> float:
-    return sum(coefficient * share**power for power, coefficient in enumerate(_CRITICAL))
+    return float(sum(coefficient * share**power for power, coefficient in enumerate(_CRITICAL)))

@@ -29,6 +29,7 @@ from loadkit.smtp.outcome import TRANSACTION_PHASES, OutcomeClass
 from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
+    from loadkit.measure.delivery import DeliveryCourse
     from loadkit.measure.reconciliation import Reconciliation
     from loadkit.measure.store import RunHead
     from loadkit.measure.summary import Generator, Latency, OutcomeLine, Part, Summary, ThresholdLine
@@ -69,7 +70,7 @@ def render_summary(summary: Summary, head: RunHead) -> RenderableType:
         "TRANSACTIONS": _transactions(summary),
     }
     if summary.ledger is not None:
-        sections["DELIVERY"] = _delivery(summary.ledger)
+        sections["DELIVERY"] = _delivery(summary, summary.ledger)
     sections["NEXT"] = _next(summary, head)
     parts: list[RenderableType] = [_title(summary, head)]
     for title, content in sections.items():
@@ -95,7 +96,7 @@ def _observed(line: ThresholdLine) -> str:
     """What was seen, with more digits than elsewhere: a value just beyond its limit should not look equal to it."""
     if line.observed is None:
         return _unobserved(line)
-    if line.check.startswith("count"):
+    if line.check.startswith("count") or (line.metric == "backlog" and "/" not in line.check):
         return f"was {line.observed:,.0f}"
     if "%" in line.check:
         return f"was {line.observed * 100:.6g}%"
@@ -221,12 +222,53 @@ def _ending(line: OutcomeLine) -> str:
     return f"{line.kind} at {line.phase}"
 
 
-def _delivery(ledger: Reconciliation) -> RenderableType:
+def _delivery(summary: Summary, ledger: Reconciliation) -> RenderableType:
+    blocks: list[RenderableType] = [_counts(ledger, drained=summary.course is None or summary.course.drained)]
+    if summary.course is not None:
+        blocks.append(Group(*_course(summary, summary.course)))
+    if summary.end_to_end:
+        rows: list[Row] = []
+        for kind, latency in summary.end_to_end.items():
+            rows.append((kind, "intended", *_figures(latency.intended)))
+            rows.append(("", "sent", *_figures(latency.sent)))
+        blocks.append(_figure_table("wl", rows, ("until arrival, ms", "since")))
+    return Group(*_spaced(blocks))
+
+
+def _course(summary: Summary, course: DeliveryCourse) -> Iterator[Text]:
+    accepted, backlog = summary.flows["accepted"].per_s, course.backlog
+    if accepted is not None and course.delivered_per_s is not None:
+        delivered = format_rate(course.delivered_per_s)
+        yield Text(f"In the measured stages accepted at {format_rate(accepted)}, delivered at {delivered}.")
+    slope = ""
+    if backlog.slope_per_s is not None:
+        slope = (
+            f", rising by {backlog.slope_per_s:,.2f}/s "
+            f"(95 %: {backlog.slope_low_per_s:,.2f}/s to {backlog.slope_high_per_s:,.2f}/s)"
+        )
+    yield Text(f"Backlog: {backlog.end:,} at the end of arrivals, {backlog.max:,} at most{slope}.")
+    if backlog.grows:
+        yield Text("! The backlog grows: mail is accepted faster than it is delivered.", "yellow")
+    if not course.drained:
+        yield Text("! Not drained: the wait ended before everything accepted had arrived.", "yellow")
+    elif course.drain_s is not None:
+        yield Text(f"Drained: the last delivery came {_with_unit(course.drain_s)} after the last accepting reply.")
+    if course.clock_behind:
+        yield Text(
+            f"! {course.clock_behind:,} arrived before they were sent: the sink's clock is behind this one, and the "
+            "times until arrival are too short.",
+            "yellow",
+        )
+
+
+def _counts(ledger: Reconciliation, *, drained: bool) -> RenderableType:
+    ranges = _ranges(ledger.lost_ranges)
     rows = (
         ("accepted by the target", ledger.accepted, ""),
         ("delivered to the sink", ledger.delivered, ""),
-        ("lost", ledger.lost, _ranges(ledger.lost_ranges)),
+        ("lost", ledger.lost, ranges) if drained else ("not arrived", ledger.lost, f"within the drain time; {ranges}"),
         ("duplicated", ledger.duplicated, ""),
+        ("corrupted", ledger.corrupted, "delivered with another body than was sent"),
         ("unexpected", ledger.unexpected, "delivered, though refused or never sent"),
         ("unanswered", ledger.unanswered, "delivered, though the final reply never came"),
         ("unknown", ledger.unknown, "delivered without a usable id"),
@@ -264,7 +306,7 @@ def _advice(summary: Summary, head: RunHead) -> Iterator[str]:
     elif summary.verdict is Verdict.FAILED:
         yield from _unmet(summary)
         if summary.ledger is not None:
-            yield from _unfaithful(summary.ledger, head.run_id)
+            yield from _unfaithful(summary, summary.ledger, head.run_id)
     elif not summary.thresholds:
         yield "No threshold was set, so nothing was demanded of the target: add thresholds to the scenario."
 
@@ -279,6 +321,8 @@ def _unmet(summary: Summary) -> Iterator[str]:
         yield from _commonest_failure(summary.outcomes)
     if any(metric.startswith("arrivals_dropped") for metric in failed):
         yield "Arrivals were dropped because all sessions were busy: raise sessions.max, or lower the rate."
+    if summary.course is not None and summary.course.backlog.grows:
+        yield "Mail is accepted faster than it is delivered: lower the rate, or speed up what delivers it."
     if any(line.passed is None for line in summary.thresholds):
         yield "A threshold had too few values to be judged: let the measured stages last longer."
 
@@ -299,8 +343,14 @@ def _commonest_failure(lines: Sequence[OutcomeLine]) -> Iterator[str]:
         yield f"Most frequent failure: {_ending(first)}, {first.count:,} of {total:,}."
 
 
-def _unfaithful(ledger: Reconciliation, run_id: str) -> Iterator[str]:
-    counts = {"lost": ledger.lost, "duplicated": ledger.duplicated, "unexpected": ledger.unexpected}
+def _unfaithful(summary: Summary, ledger: Reconciliation, run_id: str) -> Iterator[str]:
+    drained = summary.course is None or summary.course.drained
+    counts = {
+        "lost" if drained else "not arrived within the drain time": ledger.lost,
+        "duplicated": ledger.duplicated,
+        "corrupted": ledger.corrupted,
+        "unexpected": ledger.unexpected,
+    }
     wrong = [f"{count:,} {name}" for name, count in counts.items() if count]
     if wrong:
         yield (

@@ -47,7 +47,7 @@ def describe(scenario: Scenario) -> str:
     lines += scenario.description.strip().splitlines()
     lines += ["", *_timing(scenario), *_volume(scenario, kinds), "", "Messages:"]
     lines += [_kind_line(kind) for kind in kinds]
-    lines += ["", *_addresses(scenario), *_target(scenario), *_sessions(scenario)]
+    lines += ["", *_addresses(scenario), *_target(scenario), *_sessions(scenario), *_delivery(scenario)]
     lines += ["", *_thresholds(scenario)]
     notes = list(_notes(scenario, kinds))
     if notes:
@@ -149,6 +149,16 @@ def _sessions(scenario: Scenario) -> Iterator[str]:
     yield f"At most {most} sessions at once, {limit} in each."
     if sessions.stop_after != "dot":
         yield f"Conversations stop after {sessions.stop_after}: nothing is delivered."
+
+
+def _delivery(scenario: Scenario) -> Iterator[str]:
+    delivery = scenario.delivery
+    if delivery.sinks:
+        yield f"What arrives is asked of {', '.join(delivery.sinks)}."
+        yield (
+            "After the load the run waits for what was accepted, as long as something arrives "
+            f"every {format_duration(delivery.drain_s)}."
+        )
 
 
 def _thresholds(scenario: Scenario) -> Iterator[str]:

@@ -107,6 +107,32 @@ def check_target(address: TargetAddress, allow: Iterable[str]) -> None:
     )
 
 
+def parse_sink_url(url: str) -> str:
+    """Check the address of a sink's admin interface, such as ``http://127.0.0.1:8025``.
+
+    Returns:
+        The address without a slash at its end.
+
+    Raises:
+        UsageError: If it is no such address, or carries credentials.
+    """
+    if "@" in url:  # looked for first, because the other messages repeat the URL
+        raise UsageError("credentials in a sink's URL are refused", hint="name their variable: delivery.token_env")
+    hint = "write http://host:port"
+    if not url.isprintable() or " " in url:
+        raise UsageError(f"{url!r} has white space or control characters", hint=hint)
+    try:
+        parts = urlsplit(url)
+        valid = parts.port is None or parts.port > 0
+    except ValueError:
+        valid = False
+    if not valid or parts.scheme not in {"http", "https"} or not is_host(parts.hostname or ""):
+        raise UsageError(f"{url!r} is not the address of a sink's admin interface", hint=hint)
+    if parts.query or parts.fragment:
+        raise UsageError(f"{url!r} has more than a host, a port and a path", hint=hint)
+    return url.rstrip("/")
+
+
 def check_recipient_domain(domain: str, allow: Iterable[str]) -> None:
     """Refuse recipients at a domain that may be somebody's, unless the scenario allows it.
 

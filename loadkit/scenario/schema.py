@@ -49,6 +49,7 @@ from loadkit.scenario.texts import (
     LocalPart,
     Name,
     Prose,
+    SinkUrl,
     TargetUrl,
 )
 from loadkit.scenario.thresholds import Threshold, ThresholdError, parse_metric_key, parse_threshold
@@ -342,6 +343,14 @@ class Recipients(Addresses):
         return self
 
 
+class Delivery(Block):
+    """The sinks that mail ends up in, where something stands between them and the target."""
+
+    sinks: tuple[SinkUrl, ...] = Field((), max_length=100)
+    token_env: EnvironmentName | None = None
+    drain_s: Duration = Field(60.0, alias="drain")
+
+
 class ThresholdSpec(Block):
     """A threshold as written: a condition alone, or with what happens when it fails."""
 
@@ -375,6 +384,7 @@ class Scenario(Block):
     messages: dict[Name, MessageKind] = Field(min_length=1, max_length=100)
     senders: Senders = Senders()
     recipients: Recipients = Recipients()
+    delivery: Delivery = Delivery()
     thresholds: dict[str, tuple[ThresholdSpec, ...]] = {}
 
     def threshold_list(self) -> tuple[Threshold, ...]:

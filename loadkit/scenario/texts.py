@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, Validatio
 
 from loadkit.errors import LoadkitError
 from loadkit.scenario.findings import Finding, FindingsError
-from loadkit.scenario.guardrails import is_domain, parse_host_port, parse_target_url
+from loadkit.scenario.guardrails import is_domain, parse_host_port, parse_sink_url, parse_target_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,4 +108,5 @@ Domain = Annotated[str, AfterValidator(_check_domain)]
 IpAddress = Annotated[str, AfterValidator(_check_ip_address)]
 AllowedHost = Annotated[str, _accepted_by(parse_host_port)]
 TargetUrl = Annotated[str, _accepted_by(parse_target_url)]
+SinkUrl = Annotated[str, _accepted_by(parse_sink_url)]
 Corpus = Annotated[Path, BeforeValidator(_find_corpus), PlainSerializer(str)]

@@ -34,8 +34,10 @@ def test_what_it_took_is_in_its_ledger(settings: SinkSettings) -> None:
     with bundled_sink(settings) as sink:
         assert sink.host == "127.0.0.1"
         send(sink.host, sink.port, starttls=settings.tls == "starttls")
-        ledger = sink.stop()
-    assert ledger["runs"]["abcdefgh"]["deliveries"] == 1
+        assert sink.fetch("abcdefgh").deliveries == 1
+        send(sink.host, sink.port, starttls=settings.tls == "starttls")
+        assert sink.fetch("abcdefgh").deliveries == 2
+        assert sink.fetch("of-another-run").deliveries == 0
     assert children() == []
 
 
@@ -43,6 +45,15 @@ def test_it_is_gone_when_the_block_is_left_by_an_error() -> None:
     with pytest.raises(RuntimeError, match="the run failed"), bundled_sink(SinkSettings()):
         raise RuntimeError("the run failed")
     assert children() == []
+
+
+def test_one_that_died_has_no_ledger() -> None:
+    with bundled_sink(SinkSettings()) as sink:
+        (child,) = psutil.Process().children()
+        child.kill()
+        child.wait(10)
+        with pytest.raises(SinkError, match="left no ledger"):
+            sink.fetch("abcdefgh")
 
 
 def test_a_start_that_fails_says_why() -> None:

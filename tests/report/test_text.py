@@ -13,11 +13,13 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from loadkit.measure.delivery import Backlog, DeliveryCourse
 from loadkit.measure.histogram import Histogram
 from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.store import RunHead
 from loadkit.measure.summary import (
     SCHEMA_VERSION,
+    EndToEndLatency,
     Flow,
     Generator,
     Latency,
@@ -75,7 +77,23 @@ PASSED = Summary(
     setups=(OutcomeLine("accepted", "ehlo", 0, "", "", 40),),
     ledger=Reconciliation(4000, 4000, 0, (), 0, 0, 0, 0),
     generator=Generator(0.12, 0.0011, 0.004, 120 * 1024 * 1024),
+    course=DeliveryCourse(
+        drained=True,
+        drain_s=2.3,
+        delivered_per_s=66.5,
+        backlog=Backlog(31, 12, 0.04, -0.11, 0.19, grows=False),
+        clock_behind=0,
+    ),
+    end_to_end={"note": EndToEndLatency(latency(4000, 2.5), latency(4000, 2.4))},
 )
+BEHIND = DeliveryCourse(
+    drained=False,
+    drain_s=61.0,
+    delivered_per_s=48.2,
+    backlog=Backlog(1110, 1110, 18.51, 17.9, 19.12, grows=True),
+    clock_behind=7,
+)
+FEW = Backlog(3, 0, None, None, None, grows=False)
 FAILED = replace(
     PASSED,
     verdict=Verdict.FAILED,
@@ -96,6 +114,8 @@ FAILED = replace(
         OutcomeLine("connection", "connect", 0, "", "refused", 4),
     ),
     ledger=Reconciliation(3900, 3912, 0, (), 0, 12, 0, 0),
+    course=None,
+    end_to_end={},
 )
 CASES = {
     "passed": PASSED,
@@ -113,11 +133,11 @@ CASES = {
         flows=PASSED.flows | {"offered": Flow(5000, 83.3), "shed": Flow(1000, None)},
         generator=Generator(0.97, 0.0011, 0.12, 120 * 1024 * 1024),
     ),
-    "interrupted": replace(PASSED, verdict=Verdict.INTERRUPTED, thresholds=(), ledger=None),
+    "interrupted": replace(PASSED, verdict=Verdict.INTERRUPTED, thresholds=(), ledger=None, course=None, end_to_end={}),
     "lost": replace(
         PASSED,
         verdict=Verdict.FAILED,
-        ledger=Reconciliation(4000, 3994, 6, ((0, 3, 5), (0, 100, 101), (1, 7, 7)), 2, 0, 0, 0),
+        ledger=Reconciliation(4000, 3994, 6, ((0, 3, 5), (0, 100, 101), (1, 7, 7)), 2, 0, 0, 0, corrupted=1),
     ),
     "few": replace(
         PASSED,
@@ -134,6 +154,22 @@ CASES = {
         stages={"rise": part(40, 40, 0.2), "peak": part(0, 0, 1.0)},
         outcomes=(OutcomeLine("accepted", "dot", 250, "", "", 40),),
         ledger=Reconciliation(40, 40, 0, (), 0, 0, 0, 0),
+        course=replace(
+            BEHIND, drained=True, delivered_per_s=None, backlog=Backlog(3, 0, None, None, None, grows=False)
+        ),
+        end_to_end={"note": EndToEndLatency(latency(40, 2.5), latency(40, 2.4))},
+    ),
+    "behind": replace(
+        PASSED,
+        verdict=Verdict.FAILED,
+        thresholds=(
+            ThresholdLine("backlog", "max < 1000", 1110.0, passed=False),
+            ThresholdLine("backlog", "slope < 5/s", 18.512, passed=False),
+            ThresholdLine("end_to_end_duration{kind:note}", "p(95) < 5s", 2.375, passed=True),
+            ThresholdLine("delivered", "count > 10", 3990.0, passed=True),
+        ),
+        ledger=Reconciliation(4000, 3990, 10, ((0, 3990, 3999),), 0, 0, 0, 0, corrupted=3),
+        course=BEHIND,
     ),
 }
 HEAVY = replace(
@@ -219,6 +255,10 @@ def test_brackets_are_text_and_not_markup() -> None:
         ("transaction_failed", "rate < 0.1%", 0.0010004, "was 0.10004%"),
         ("transaction_failed", "rate < 0.1%", 0.000002, "was 0.0002%"),
         ("transaction_failed", "count == 0", 12345.0, "was 12,345"),
+        ("backlog", "max < 1000", 1234.0, "was 1,234"),
+        ("backlog", "end < 1000", None, "nothing to observe"),
+        ("backlog", "slope < 5/s", 5.004, "was 5.00/s"),
+        ("end_to_end_duration", "max < 1s", 1.5, "was 1,500.00 ms"),
         ("transactions", "rate > 2000/s", 1999.996, "was 2,000.00/s"),
         ("transactions", "rate > 600/min", 9.5, "was 9.50/s"),
         ("transaction_duration", "p(99.9) < 2s", None, "n too small: below 2,995"),
@@ -310,6 +350,12 @@ def test_failures_on_our_side_are_named_before_the_target_is_blamed() -> None:
     assert "But 1,200 failed on this side: client, below." in section(ours, "VALIDITY")
 
 
+def test_what_may_still_come_is_not_called_lost() -> None:
+    text = section(CASES["behind"], "DELIVERY")
+    assert "not arrived 10 within the drain time; sender 0: 3990-3999 " in text
+    assert " lost " not in text
+
+
 def test_lost_ranges_are_listed_by_sender_and_bounded() -> None:
     lost = "lost 6 sender 0: 3-5, 100-101; sender 1: 7 "
     assert lost in section(CASES["lost"], "DELIVERY")
@@ -328,7 +374,12 @@ def test_lost_ranges_are_listed_by_sender_and_bounded() -> None:
         (FAILED, "Thresholds not met: 2 of 3. Slowest step of a message: dot, 150.04 ms on average."),
         (FAILED, "Most frequent failure: transient at rcpt, 60 of 100."),
         (replace(FAILED, wait=latency(400, 9.0)), "Slowest step of a message: waiting for a session, 4,511 ms"),
-        (CASES["lost"], "not what the target accepted: 6 lost, 2 duplicated. A message carries its number in "),
+        (CASES["behind"], "Thresholds not met: 2 of 4. Mail is accepted faster than it is delivered"),
+        (CASES["behind"], "10 not arrived within the drain time, 3 corrupted."),
+        (
+            CASES["lost"],
+            "not what the target accepted: 6 lost, 2 duplicated, 1 corrupted. A message carries its number in ",
+        ),
         (
             replace(FAILED, thresholds=(ThresholdLine("arrivals_dropped", "count == 0", 5.0, passed=False),)),
             "raise sessions.max",
