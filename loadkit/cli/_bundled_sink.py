@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadkit.errors import LoadkitError
 from loadkit.measure.ledger import DeliveryLedger
 from sinks.ledger_file import read_ledger
+from sinks.options import SinkOptions, command_line, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,33 +25,9 @@ STOP_DEADLINE_S = 30.0
 LEDGER_DEADLINE_S = 30.0
 _POLL_S = 0.02
 
-_SOURCE = Path(__file__).parents[2]
-"""Holds the packages loadkit and sinks, so that the child finds them in a checkout that is not installed."""
-
 
 class SinkError(LoadkitError):
     """The bundled sink did not start or left no ledger."""
-
-
-@dataclass(frozen=True, slots=True)
-class SinkSettings:
-    """How the bundled sink is started.
-
-    Args:
-        tls: ``none``, ``starttls`` or ``implicit``.
-        processes: Processes that share the port.
-        auth: ``USER_VARIABLE:PASSWORD_VARIABLE`` of the environment to ask clients for credentials, or empty.
-    """
-
-    tls: str = "none"
-    processes: int = 1
-    auth: str = ""
-
-    def arguments(self) -> tuple[str, ...]:
-        """The options of ``python -m sinks`` beyond the ones that every start needs."""
-        tls = () if self.tls == "none" else ("--tls", self.tls)
-        auth = ("--auth", self.auth) if self.auth else ()
-        return ("--processes", str(self.processes), *tls, *auth)
 
 
 class BundledSink:
@@ -116,11 +91,11 @@ class BundledSink:
 
 
 @contextmanager
-def bundled_sink(settings: SinkSettings) -> Iterator[BundledSink]:
+def bundled_sink(options: SinkOptions) -> Iterator[BundledSink]:
     """Run a sink on a free loopback port for as long as the block lasts.
 
     Args:
-        settings: How to start it.
+        options: How it is; where it listens and how it tells events is not up to them.
 
     Yields:
         The running sink.
@@ -128,26 +103,24 @@ def bundled_sink(settings: SinkSettings) -> Iterator[BundledSink]:
     Raises:
         SinkError: If it does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="loadkit-sink-") as name, _start(settings, Path(name)) as process:
+    with tempfile.TemporaryDirectory(prefix="loadkit-sink-") as name, _start(options, Path(name)) as process:
         try:
             yield BundledSink(process, Path(name))
         finally:
             _end(process)
 
 
-def _start(settings: SinkSettings, folder: Path) -> subprocess.Popen[bytes]:
-    # -P: a folder named "sinks" where the user happens to be must not win.
-    # --stop-on-eof: its standard input is a pipe from here, so that it ends with this process, however that dies.
-    command = (sys.executable, "-P", "-m", "sinks", "--port", "0", "--json", "--stop-on-eof", "--ledger")
-    search_path = os.pathsep.join(filter(None, (str(_SOURCE), os.environ.get("PYTHONPATH"))))
+def _start(options: SinkOptions, folder: Path) -> subprocess.Popen[bytes]:
+    # Its standard input is a pipe from here, so that it ends with this process, however that dies.
+    own = replace(options, port=0, json=True, stop_on_eof=True, ledger=folder / "ledger.json")
     with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
         # Files, so that no pipe can fill; its own session, so that Ctrl-C reaches only the run, which drains first.
         return subprocess.Popen(  # noqa: S603 - our own module with our own options
-            (*command, str(folder / "ledger.json"), *settings.arguments()),
+            command_line(own),
             stdin=subprocess.PIPE,
             stdout=stdout,
             stderr=stderr,
-            env=os.environ | {"PYTHONPATH": search_path},
+            env=environment(),
             start_new_session=True,
         )
 

@@ -7,10 +7,10 @@ which must come before other modules take hold of them.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from loadkit.cli._bundled_sink import SinkSettings, bundled_sink
+from loadkit.cli._bundled_sink import bundled_sink
 from loadkit.cli._output import print_json, print_note, print_summary
 from loadkit.cli._progress import ProgressLine
 from loadkit.cli._sink_ledgers import sink_ledgers
@@ -20,6 +20,7 @@ from loadkit.errors import ExitCode, TargetError, UsageError
 from loadkit.measure.store import open_run
 from loadkit.report.text import render_summary
 from loadkit.scenario.guardrails import TargetAddress, check_target, parse_sink_url, parse_target_url
+from sinks.options import SinkOptions, Tls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,7 @@ class RunOptions:
         stretch: Factor on all durations; 1 is as written.
         as_json: Print the summary as JSON.
         quiet: Show no live figures.
-        sink_processes: Processes of the bundled sink.
+        bundled: The bundled sink, if it is needed.
         sinks: Admin interfaces of the sinks that mail ends up in, instead of those of the scenario.
     """
 
@@ -49,7 +50,7 @@ class RunOptions:
     stretch: float
     as_json: bool
     quiet: bool
-    sink_processes: int
+    bundled: SinkOptions
     sinks: tuple[str, ...] = ()
 
 
@@ -77,7 +78,7 @@ def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCo
     elif sinks:
         raise UsageError("sinks are named, and no target", hint="name the server before them with --target")
     else:
-        with bundled_sink(_sink_settings(scenario, options)) as sink:
+        with bundled_sink(_sink_options(scenario, options)) as sink:
             target = TargetAddress("smtp", sink.host, sink.port)
             folder = _drive(scenario, source_text, options, target, sink)
     return _show(folder, options)
@@ -94,12 +95,13 @@ def _allowed_target(url: str, scenario: Scenario, options: RunOptions) -> Target
     return target
 
 
-def _sink_settings(scenario: Scenario, options: RunOptions) -> SinkSettings:
+def _sink_options(scenario: Scenario, options: RunOptions) -> SinkOptions:
+    """The bundled sink that a scenario asks for."""
     auth = scenario.target.auth
-    return SinkSettings(
-        tls=scenario.target.tls,
-        processes=options.sink_processes,
-        auth=f"{auth.username_env}:{auth.password_env}" if auth else "",
+    return replace(
+        options.bundled,
+        tls=Tls(scenario.target.tls),
+        auth=f"{auth.username_env}:{auth.password_env}" if auth else None,
     )
 
 

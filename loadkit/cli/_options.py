@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -58,6 +58,14 @@ Allow = Annotated[
 ]
 SinkProcesses = Annotated[
     int, typer.Option(min=1, max=64, metavar="N", help="Processes of the bundled sink, where no target is named.")
+]
+SinkEngine = Annotated[
+    Literal["aiosmtpd", "fast"],
+    typer.Option(help="What speaks SMTP in the bundled sink: the complete one, or the one for the highest rates."),
+]
+SinkProfile = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE", help="How the bundled sink behaves; loadkit sink --profiles lists the names."),
 ]
 
 DEFAULT_RESULTS = Path("results")

@@ -13,6 +13,7 @@ from loadkit.cli._options import (
     AsJson,
     Quiet,
     ResultsDir,
+    SinkEngine,
     SinkProcesses,
     duration_text,
     rate_text,
@@ -87,6 +88,7 @@ def blast(
     pipelining: Annotated[bool, typer.Option(help="Use PIPELINING when offered.")] = False,
     chunking: Annotated[bool, typer.Option(help="Use BDAT when offered.")] = False,
     results_dir: ResultsDir = DEFAULT_RESULTS,
+    sink_engine: SinkEngine = "aiosmtpd",
     sink_processes: SinkProcesses = 1,
     allow: Allow = None,
     quiet: Quiet = False,
@@ -99,6 +101,7 @@ def blast(
     """
     from loadkit.cli._execute import RunOptions, execute  # first of all: see there
     from loadkit.scenario.load import parse_scenario
+    from sinks.options import Engine, SinkOptions
 
     text = blast_scenario(
         BlastOptions(
@@ -121,7 +124,7 @@ def blast(
         stretch=1.0,
         as_json=as_json,
         quiet=quiet,
-        sink_processes=sink_processes,
+        bundled=SinkOptions(engine=Engine(sink_engine), processes=sink_processes),
     )
     raise typer.Exit(execute(parse_scenario(text, file="blast"), text, options))
 

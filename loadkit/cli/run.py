@@ -14,7 +14,9 @@ from loadkit.cli._options import (
     AsJson,
     Quiet,
     ResultsDir,
+    SinkEngine,
     SinkProcesses,
+    SinkProfile,
     parse_duration_option,
 )
 from loadkit.errors import UsageError
@@ -54,7 +56,9 @@ def run(
             help="Admin interface of a sink that the mail ends up in, instead of the scenario's own; repeatable.",
         ),
     ] = None,
+    sink_engine: SinkEngine = "aiosmtpd",
     sink_processes: SinkProcesses = 1,
+    sink_profile: SinkProfile = None,
     allow: Allow = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -67,6 +71,7 @@ def run(
     """
     from loadkit.cli._execute import RunOptions, execute  # first of all: see there
     from loadkit.scenario.load import load_scenario, read_scenario_text
+    from sinks.options import Engine, SinkOptions
 
     path = find_scenario(scenario)
     loaded = load_scenario(path)
@@ -79,7 +84,7 @@ def run(
         stretch=1.0 if compress_s is None else stretch_to_last(loaded.load, compress_s),
         as_json=as_json,
         quiet=quiet,
-        sink_processes=sink_processes,
+        bundled=SinkOptions(engine=Engine(sink_engine), processes=sink_processes, profile=sink_profile),
         sinks=tuple(sinks or ()),
     )
     raise typer.Exit(execute(loaded, read_scenario_text(path), options))

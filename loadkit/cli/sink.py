@@ -13,7 +13,6 @@ from loadkit.cli._output import print_json
 from loadkit.units import parse_size
 
 EXAMPLES = """\
-  loadkit sink --port 2525
   loadkit sink --profile greylist --processes 2 --port 0 --json
   loadkit sink --engine fast --processes 4 --ledger ledger.json --resume --admin 8025"""
 

@@ -74,7 +74,7 @@ def test_every_option_has_help() -> None:
             assert name == "return" or "help=" in annotation or annotation in SHARED_OPTIONS, (command.name, name)
 
 
-SHARED_OPTIONS = ("Allow", "AsJson", "Quiet", "ResultsDir", "SinkProcesses")
+SHARED_OPTIONS = ("Allow", "AsJson", "Quiet", "ResultsDir", "SinkEngine", "SinkProcesses", "SinkProfile")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadkit.cli._bundled_sink import SinkError, SinkSettings, bundled_sink
+from loadkit.cli._bundled_sink import SinkError, bundled_sink
+from sinks.options import SinkOptions, Tls
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,9 +29,9 @@ def children() -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "settings", [SinkSettings(), SinkSettings(tls="starttls"), SinkSettings(processes=2)], ids=["plain", "tls", "two"]
+    "settings", [SinkOptions(), SinkOptions(tls=Tls.STARTTLS), SinkOptions(processes=2)], ids=["plain", "tls", "two"]
 )
-def test_what_it_took_is_in_its_ledger(settings: SinkSettings) -> None:
+def test_what_it_took_is_in_its_ledger(settings: SinkOptions) -> None:
     with bundled_sink(settings) as sink:
         assert sink.host == "127.0.0.1"
         send(sink.host, sink.port, starttls=settings.tls == "starttls")
@@ -42,13 +43,13 @@ def test_what_it_took_is_in_its_ledger(settings: SinkSettings) -> None:
 
 
 def test_it_is_gone_when_the_block_is_left_by_an_error() -> None:
-    with pytest.raises(RuntimeError, match="the run failed"), bundled_sink(SinkSettings()):
+    with pytest.raises(RuntimeError, match="the run failed"), bundled_sink(SinkOptions()):
         raise RuntimeError("the run failed")
     assert children() == []
 
 
 def test_one_that_died_has_no_ledger() -> None:
-    with bundled_sink(SinkSettings()) as sink:
+    with bundled_sink(SinkOptions()) as sink:
         (child,) = psutil.Process().children()
         child.kill()
         child.wait(10)
@@ -57,7 +58,7 @@ def test_one_that_died_has_no_ledger() -> None:
 
 
 def test_a_start_that_fails_says_why() -> None:
-    with pytest.raises(SinkError, match="did not start") as raised, bundled_sink(SinkSettings(auth="NOT_SET:NEITHER")):
+    with pytest.raises(SinkError, match="did not start") as raised, bundled_sink(SinkOptions(auth="NOT_SET:NEITHER")):
         pass
     assert "NOT_SET" in raised.value.hint
 
@@ -66,15 +67,16 @@ def test_a_folder_named_sinks_where_the_user_is_does_not_win(tmp_path: Path, mon
     (tmp_path / "sinks").mkdir()
     (tmp_path / "sinks" / "__init__.py").write_text("")
     monkeypatch.chdir(tmp_path)
-    with bundled_sink(SinkSettings()) as sink:
+    with bundled_sink(SinkOptions()) as sink:
         send(sink.host, sink.port)
 
 
 def test_it_ends_when_its_parent_is_killed() -> None:
     program = (
         "import os, signal, psutil\n"
-        "from loadkit.cli._bundled_sink import SinkSettings, bundled_sink\n"
-        "with bundled_sink(SinkSettings()):\n"
+        "from loadkit.cli._bundled_sink import bundled_sink\n"
+        "from sinks.options import SinkOptions\n"
+        "with bundled_sink(SinkOptions()):\n"
         "    print(psutil.Process().children()[0].pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
