@@ -9,7 +9,7 @@ from sinks.fast.quick import QuickConversation
 from sinks.fast.stream import Stream
 from sinks.login import Login
 from sinks.options import Tls
-from sinks.server import HOSTNAME, IDLE_TIMEOUT_S, Sink
+from sinks.server import HOSTNAME, IDENT, IDLE_TIMEOUT_S, Sink
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,7 +37,7 @@ class FastSink(Sink):
     def __init__(self, service: Service, intake: Intake | None = None) -> None:
         super().__init__(service, intake)
         self.login = Login(service.credentials, HOSTNAME) if service.credentials else None
-        self.greeting = b"220 %b %b loadkit sink\r\n" % (HOSTNAME.encode(), b"LMTP" if service.lmtp else b"ESMTP")
+        self.greeting = b"220 %b %b %b\r\n" % (HOSTNAME.encode(), b"LMTP" if service.lmtp else b"ESMTP", IDENT.encode())
         self._sweeper: asyncio.TimerHandle | None = None
 
     def connection(self) -> Stream:

@@ -37,7 +37,7 @@ class Conversation(Session):
         sink: The sink that accepted the connection.
     """
 
-    __slots__ = ("_chunk", "_chunks_failed", "_in_transaction", "_message", "_reading_content", "_recipients")
+    __slots__ = ("_chunk", "_in_transaction", "_message", "_reading_content", "_recipients")
 
     def __init__(self, sink: FastSink) -> None:
         super().__init__(sink)
@@ -50,7 +50,6 @@ class Conversation(Session):
         self._message: ContentReader | None = None
         self._reading_content = False
         self._chunk: _Chunk | None = None
-        self._chunks_failed = False
 
     @property
     def _may_leave(self) -> bool:
@@ -70,9 +69,9 @@ class Conversation(Session):
     def _step(self) -> bool:
         if self._chunk:
             return self._read_chunk(self._chunk)
-        if self._position == len(self._input):
-            return False
-        return self._read_content() if self._reading_content else super()._step()
+        if self._reading_content:
+            return self._position < len(self._input) and self._read_content()
+        return super()._step()
 
     def _read_content(self) -> bool:
         assert self._message is not None
@@ -164,7 +163,7 @@ class Conversation(Session):
 
     def _chunks_fault(self) -> bytes | None:
         """Why nothing but BDAT may come."""
-        return OUT_OF_ORDER if self._message or self._chunks_failed else None
+        return OUT_OF_ORDER if self._message else None
 
     def _data(self, argument: bytes) -> None:
         fault = self._content_fault() or self._chunks_fault() or (b"501 Syntax: DATA\r\n" if argument else None)
@@ -180,11 +179,13 @@ class Conversation(Session):
     def _bdat(self, argument: bytes) -> None:
         size = read_bdat(argument)
         if size is None:
+            # How much content follows can't be known, and content must not be read as commands.
             self.say(b"501 Syntax: BDAT size [LAST]\r\n")
+            self.close()
             return
         # The content follows whatever is answered (RFC 3030, section 2), so that it must be read in any case.
         self._chunk = _Chunk(size[0], last=size[1])
-        fault = self._content_fault() or (OUT_OF_ORDER if self._chunks_failed else None)
+        fault = self._content_fault()
         if fault:
             self._chunk.dropped = True
             self.say(fault)
@@ -195,11 +196,11 @@ class Conversation(Session):
         self._message = ContentReader()
         return b""
 
-    def refuse_chunks(self) -> None:
-        """Drop the content of the BDAT command under way, and refuse those to come until the envelope is forgotten."""
-        if self._chunk:
-            self._chunk.dropped = True
-            self._chunks_failed = True
+    def drop_chunk(self, chunk: _Chunk) -> None:
+        """Forget the envelope and drop the content of the BDAT command under way."""
+        self.forget()
+        chunk.dropped = True
+        self._chunk = chunk
 
     TRANSACTION_COMMANDS: ClassVar[dict[bytes, Command]] = {
         b"BDAT": _bdat,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 from typing import TYPE_CHECKING
 
 from loadkit.smtp.outcome import Phase
 from loadkit.smtp.stamp import find_stamp
-from sinks.answers import Answer, Ending
+from sinks.answers import Answer, Ending, drips
 from sinks.fast.conversation import Conversation
 from sinks.fast.stream import ANSWERING
+from sinks.server import reset, source_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
 
     from sinks.behaviour import Behaviour, Visit
     from sinks.fast_sink import FastSink
-
-_DRIP_S = 0.02
-"""Least time between the pieces of a reply that drips."""
-_LINGER_NOT = struct.pack("ii", 1, 0)
 
 
 class GuidedConversation(Conversation):
@@ -44,8 +39,7 @@ class GuidedConversation(Conversation):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin a visit; asyncio calls it."""
-        peer = transport.get_extra_info("peername")
-        self._visit = self._behaviour.visit(str(peer[0]) if peer else "")
+        self._visit = self._behaviour.visit(source_of(transport))
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -84,7 +78,7 @@ class GuidedConversation(Conversation):
         answer = self._visit.meet(
             phase,
             self._sink.loop.time(),
-            argument=b"" if phase is Phase.EHLO else argument,
+            argument=argument,
             size_bytes=size_bytes,
             seq=stamp.seq if stamp else None,
         )
@@ -105,62 +99,60 @@ class GuidedConversation(Conversation):
             self.release(ANSWERING)
 
     def _carry_out(self, answer: Answer, phase: Phase, grant: Callable[[bytes], bytes], argument: bytes) -> None:
-        self._copies = answer.copies
-        reply = (
-            answer.reply if answer.reply is None or phase is not Phase.DOT else self.for_each_recipient(answer.reply)
-        )
-        if phase is Phase.DATA:
-            self._read_pause_s = answer.read_pause_s
-        if reply is None:
-            reply = grant(argument)
-        elif reply[:1] in (b"2", b"3"):
-            grant(argument)
-        else:
-            self._refuse(phase)
+        reply = self._reply(answer, phase, grant, argument)
+        ending = answer.ending
+        if phase is Phase.BANNER and reply != self._sink.greeting:
+            ending = ending or Ending.CLOSE
         if answer.drip_s and reply:
             self.hold(ANSWERING)
-            pieces = max(2, min(len(reply), int(answer.drip_s / _DRIP_S)))
-            self._drip(reply, -(-len(reply) // pieces), answer.drip_s / (pieces - 1), answer.ending)
+            self._drip(drips(reply, answer.drip_s), ending)
         else:
             self.say(reply)
-            self._end(answer.ending)
+            self._end(ending)
 
-    def _drip(self, reply: bytes, piece_bytes: int, pause_s: float, ending: Ending | None) -> None:
-        self.say(reply[:piece_bytes])
-        self._flush()
-        rest = reply[piece_bytes:]
-        if rest:
-            self._timer = self._sink.loop.call_later(pause_s, self._drip, rest, piece_bytes, pause_s, ending)
-        else:
+    def _reply(self, answer: Answer, phase: Phase, grant: Callable[[bytes], bytes], argument: bytes) -> bytes:
+        """Do what the client asked for, or not, and return what is said about it."""
+        if phase is Phase.DATA:
+            self._read_pause_s = answer.read_pause_s
+        if answer.reply is None and answer.ending is None:
+            self._copies = answer.copies
+            return grant(argument)
+        reply = answer.reply or b""
+        if phase is Phase.DOT:
+            reply = self.for_each_recipient(reply)
+            self.forget()
+        elif phase is Phase.DATA and self._chunk:
+            self.drop_chunk(self._chunk)
+        return reply
+
+    def _drip(self, pieces: list[tuple[float, bytes]], ending: Ending | None) -> None:
+        if not pieces:
             self._end(ending)
             self.release(ANSWERING)
+            return
+        (pause_s, piece), *rest = pieces
+        self._timer = self._sink.loop.call_later(pause_s, self._drip_piece, piece, rest, ending)
+
+    def _drip_piece(self, piece: bytes, rest: list[tuple[float, bytes]], ending: Ending | None) -> None:
+        self.say(piece)
+        self._flush()
+        self._drip(rest, ending)
 
     def _deliver(self, argument: bytes, copies: int = 1) -> bytes:
         return super()._deliver(argument, self._copies if copies == 1 else copies)
 
-    def _refuse(self, phase: Phase) -> None:
-        if phase is Phase.BANNER:
-            # A server that turned the client away refuses all but QUIT (RFC 5321, section 3.1).
-            self._commands = dict.fromkeys(self._commands, Conversation.out_of_order) | {
-                b"QUIT": self.COMMANDS[b"QUIT"]
-            }
-        elif phase is Phase.DATA:
-            self.refuse_chunks()
-        elif phase is Phase.DOT:
-            self.forget()
-
     def _end(self, ending: Ending | None) -> None:
-        if ending is None:
-            return
         self._flush()
-        if ending is Ending.CLOSE:
-            self.close()
-        elif ending is Ending.RESET:
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
-            self.abort()
-        elif ending is Ending.HALF_CLOSE and not self._transport.can_write_eof():
-            self.close()
-        else:
-            if ending is Ending.HALF_CLOSE:
+        match ending:
+            case Ending.CLOSE:
+                self.close()
+            case Ending.RESET:
+                reset(self._transport)
+                self.abort()
+            case Ending.HALF_CLOSE if self._transport.can_write_eof():
                 self._transport.write_eof()
-            self.ignore_client()
+                self.ignore_client()
+            case Ending.HALF_CLOSE:
+                self.close()
+            case Ending.HANG:
+                self.ignore_client()

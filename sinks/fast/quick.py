@@ -155,5 +155,5 @@ class QuickConversation(Conversation):
 
     def _takes_commands(self) -> bool:
         """Whether plain commands may come now."""
-        within = self._overlong or self._login or self._message or self._chunk or self._chunks_failed
+        within = self._overlong or self._login or self._message or self._chunk
         return self._greeted and self._logged_in and not within and not self._sink.service.lmtp

@@ -6,6 +6,7 @@ import asyncio
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from loadkit.smtp.outcome import Phase
@@ -46,6 +47,7 @@ class Session(Stream):
         "_overlong",
         "_secure",
         "_upgrade",
+        "_welcomed",
     )
 
     def __init__(self, sink: FastSink) -> None:
@@ -55,6 +57,7 @@ class Session(Stream):
         self._secure = sink.service.tls is Tls.IMPLICIT
         self._upgrade: asyncio.Task[None] | None = None
         self._overlong = False
+        self._welcomed = False
         self._begin_session()
 
     def _begin_session(self) -> None:
@@ -87,12 +90,13 @@ class Session(Stream):
         """
         self.say(grant(argument))
 
-    def _greet(self) -> None:
-        self._meet(Phase.BANNER, lambda _: self._sink.greeting)
-
     # Command lines.
 
     def _step(self) -> bool:
+        if not self._welcomed:
+            self._welcomed = True
+            self._meet(Phase.BANNER, lambda _: self._sink.greeting)
+            return True
         start = self._position
         end = self._input.find(b"\r\n", start)
         if end < 0:
@@ -127,10 +131,6 @@ class Session(Stream):
         of_login = self._login is not None or line[:5].upper() == b"AUTH "
         return len(line) > (MAX_LOGIN_LINE_BYTES if of_login else MAX_LINE_BYTES)
 
-    def out_of_order(self, _argument: bytes) -> None:
-        """Refuse a command that comes at the wrong time."""
-        self.say(OUT_OF_ORDER)
-
     def _fault(self) -> bytes | None:
         """Why the client can't begin with mail yet."""
         return None if self._greeted and self._logged_in else _NEED_LOGIN if self._greeted else _NEED_HELO
@@ -148,15 +148,14 @@ class Session(Stream):
 
     def _hello(self, verb: bytes, argument: bytes) -> None:
         if argument:
-            self._meet(Phase.EHLO, self._welcome, verb)
+            self._meet(Phase.EHLO, partial(self._welcome, verb != b"HELO"), argument)
         else:
             self.say(b"501 Syntax: %b hostname\r\n" % verb)
 
-    def _welcome(self, verb: bytes) -> bytes:
+    def _welcome(self, extended: bool, _hostname: bytes) -> bytes:  # noqa: FBT001 - bound before it is called
         self.forget()
-        self._greeted = True
-        self._extended = verb != b"HELO"
-        if self._extended:
+        self._greeted, self._extended = True, extended
+        if extended:
             return self._sink.extensions(self._max_size_bytes, secure=self._secure)
         return b"250 %b\r\n" % HOSTNAME.encode()
 

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from sinks.server import GOODBYE
+
 if TYPE_CHECKING:
     from sinks.fast_sink import FastSink
 
@@ -57,11 +59,7 @@ class Stream(ABC, asyncio.Protocol):
 
     @abstractmethod
     def _step(self) -> bool:
-        """Take the next line or piece of content; False where that has not come yet."""
-
-    @abstractmethod
-    def _greet(self) -> None:
-        """Say the first words."""
+        """Greet, or take the next line or piece of content; False where that has not come yet."""
 
     @property
     @abstractmethod
@@ -75,7 +73,6 @@ class Stream(ABC, asyncio.Protocol):
         # Those of uvloop are no subclass.
         self._use(cast("asyncio.Transport", transport))
         self._sink.join(self)
-        self._greet()
         self._work()
 
     def _use(self, transport: asyncio.Transport) -> None:
@@ -162,7 +159,7 @@ class Stream(ABC, asyncio.Protocol):
         """Go through what has come until something holds."""
         while not self._holds:
             if self._leaving and self._may_leave:
-                self.say(b"421 4.3.2 Service is shutting down\r\n")
+                self.say(GOODBYE)
                 self.close()
             elif not self._step():
                 break

@@ -98,7 +98,7 @@ def test_cram_md5(password: str, code: int) -> None:
         ([b"AUTH LOGIN", b"\xff\xfe"], 501),
         ([b"AUTH CRAM-MD5", b"*"], 501),
         ([b"AUTH CRAM-MD5", base64("nonsense")], 535),
-        ([b"AUTH XOAUTH2 ###"], 535),
+        ([b"AUTH XOAUTH2 ###"], 501),
         ([b"AUTH XOAUTH2", b"*"], 501),
         ([b"AUTH GSSAPI"], 504),
         ([b"AUTH"], 501),
