@@ -52,7 +52,9 @@ class Behaviour:
         self._calendar = Calendar(profile.outages, now)
         self._brown_out: Outage | None = None
         self._turns_at = now if profile.outages else math.inf
-        self._phases = self._house.phases | self._providers.phases | _noted_phases(profile)
+        self._phases = frozenset(self._house.phases | self._providers.phases | _noted_phases(profile))
+        if Phase.RCPT in self._phases:
+            self._phases |= {Phase.MAIL}  # a new envelope
 
     def visit(self, source: str) -> Visit:
         """Begin a connection.
@@ -213,14 +215,13 @@ class Visit:
         return replace(step, recipients=recipients, accepted=len(own))
 
 
-def _noted_phases(profile: Profile) -> frozenset[str]:
+def _noted_phases(profile: Profile) -> set[str]:
     """Steps that must be seen so that later ones can be judged: the sender at MAIL, recipients at RCPT."""
     conditions = {key for fault in profile.faults for key in fault.when.model_fields_set}
     needs_sender = profile.greylist is not None or "sender" in conditions
     needs_recipients = bool(conditions & {"recipient", "domain"}) or bool(profile.providers)
     fails = any(outage.kind == "brown_out" for outage in profile.outages)
-    mail = needs_sender or needs_recipients or fails or profile.limits.recipients_per_message is not None
-    return frozenset(({"mail"} if mail else set()) | ({"rcpt"} if needs_recipients else set()))
+    return ({"mail"} if needs_sender or fails else set()) | ({"rcpt"} if needs_recipients else set())
 
 
 def _delayed(answer: Answer, delay_s: float) -> Answer:

@@ -36,13 +36,12 @@ class Calendar:
         return min((moment for moment in moments if moment > now), default=None)
 
     def _spans(self, outage: Outage, now: float) -> Iterator[tuple[float, float]]:
-        """Begin and end of the repetition at a time and of its neighbours."""
+        """Begin and end of the repetition at a time, or before it, and of the next."""
         first = self.start + outage.at_s
         if outage.every_s is None:
             yield first, first + outage.for_s
             return
         current = max(0, int((now - first) / outage.every_s))
-        # The neighbour before may still be the current one where the division was rounded.
-        for number in range(max(0, current - 1), current + 2):
+        for number in (current, current + 1):
             begin = first + number * outage.every_s
             yield begin, begin + outage.for_s

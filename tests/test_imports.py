@@ -29,6 +29,7 @@ ALLOWED_AREAS = {
 }
 ALLOWED_MODULES = {
     "sinks": (
+        "loadkit.measure.histogram",
         "loadkit.measure.ledger",
         # A profile is read as a scenario is.
         "loadkit.scenario.findings",

@@ -88,13 +88,14 @@ def test_a_refusal_takes_the_time_of_its_step_too() -> None:
 
 
 def test_a_station_is_one_queue_for_all_connections() -> None:
-    behaviour = behave("service: {dot: {station: {servers: 1, time: 1s, queue: 2}}}")
+    behaviour = behave("service: {dot: {station: {servers: 1, time: 1s, queue: 2, reply: '452 4.3.1 full, {source}'}}}")
 
     answers = [behaviour.visit(f"192.0.2.{number}").meet(Phase.DOT, START) for number in range(4)]
 
     assert [answer and answer.delay_s for answer in answers] == [1.0, 2.0, 3.0, 0.0]
-    assert [code(answer) for answer in answers] == ["", "", "", "451"]
-    assert behaviour.counts == {("dot", "delay"): 3, ("dot", "451"): 1}
+    assert [code(answer) for answer in answers] == ["", "", "", "452"]
+    assert answers[3] == Answer(reply=b"452 4.3.1 full, 192.0.2.3\r\n")
+    assert behaviour.counts == {("dot", "delay"): 3, ("dot", "452"): 1}
 
 
 def test_rules_come_in_their_order() -> None:

@@ -10,7 +10,7 @@ from support.binomial import binomial_bounds
 from sinks.delays import sampler
 from sinks.policy import Delay
 
-DRAWS = 20_000
+DRAWS = 50_000
 
 EXPONENTIAL = {"exponential": {"mean": "10ms"}}
 LOGNORMAL = {"lognormal": {"median": "100ms", "p95": "1s", "max": "1h"}}

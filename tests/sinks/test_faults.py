@@ -6,6 +6,7 @@ from support.binomial import binomial_bounds
 
 from loadkit.smtp.outcome import Phase
 from sinks.answers import Answer, Ending
+from sinks.memory import Memory
 
 
 def met(yaml: str, phase: Phase, size_bytes: int = 0, seq: int | None = None) -> Answer | None:
@@ -123,6 +124,15 @@ def test_the_envelope_is_forgotten() -> None:
     assert visit.meet(Phase.DOT, START) is None
 
 
+def test_mail_begins_a_new_envelope() -> None:
+    visit = behave("faults: [{phase: dot, when: {domain: b.test}, do: lose}]").visit("::1")
+    for recipient in (b"r@b.test", b"r@c.test"):
+        visit.meet(Phase.MAIL, START)
+        visit.meet(Phase.RCPT, START, argument=recipient)
+
+    assert visit.meet(Phase.DOT, START) is None
+
+
 def applied(when: str, steps: int, seed: int = 1) -> list[int]:
     """Numbers from 1 of the steps at which a fault applied."""
     visit = behave(f"faults: [{{phase: rcpt, when: {{{when}}}, do: {{reply: 450 4.2.0 no}}}}]", seed=seed).visit("::1")
@@ -168,3 +178,14 @@ def test_the_first_fault_that_applies_decides() -> None:
     codes = [code(visit.meet(Phase.RCPT, START, argument=b"r@b.test")) for _ in range(3)]
 
     assert codes == ["452", "451", "452"]
+
+
+def test_another_fault_in_the_same_place_counts_anew() -> None:
+    memory = Memory()
+    answers = []
+    for code_of_fault in (450, 451):
+        yaml = f"faults: [{{phase: rcpt, when: {{nth: 2}}, do: {{reply: {code_of_fault} 4.2.0 no}}}}]"
+        visit = behave(yaml, memory).visit("::1")
+        answers += [code(visit.meet(Phase.RCPT, START)) for _ in range(2)]
+
+    assert answers == ["", "450", "", "451"]

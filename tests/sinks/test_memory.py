@@ -43,7 +43,7 @@ def test_memory_is_a_dictionary_of_windows_and_counts(steps: list[tuple[str, int
             if number > 1:
                 model[key] = (math.inf, number - 1)
 
-    for key in {key for pair in model for key in (pair, 2 * pair)}:
+    for key in {key for _, mark, _ in steps for key in (mark, 2 * mark)}:
         assert memory.update(key, lambda entry: entry) == model.get(key)
 
 
@@ -120,12 +120,12 @@ from pathlib import Path
 from sinks.memory import Memory
 memory = Memory.shared(Path(sys.argv[1]))
 sys.stdin.readline()
-print(sum(memory.count_within(7, 5.0, 60.0) <= 1500 for _ in range(1000)))
+print(sum(memory.count_within(7, 5.0, 60.0) <= 60_000 for _ in range(40_000)))
 """
 
 
 def test_two_processes_count_to_exactly_the_limit(tmp_path: Path) -> None:
-    """Each of two asks 1,000 times at once; exactly 1,500 are within a limit of 1,500."""
+    """Each of two asks 40,000 times at once; exactly 60,000 are within a limit of 60,000."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", COUNT, tmp_path / "memory"],
@@ -142,5 +142,5 @@ def test_two_processes_count_to_exactly_the_limit(tmp_path: Path) -> None:
         process.stdin.flush()
     within = [int(process.communicate(timeout=30)[0]) for process in processes]
 
-    assert sum(within) == 1500
-    assert Memory.shared(tmp_path / "memory").count_within(7, 5.0, 60.0) == 2001
+    assert sum(within) == 60_000
+    assert Memory.shared(tmp_path / "memory").count_within(7, 5.0, 60.0) == 80_001

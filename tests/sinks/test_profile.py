@@ -3,12 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 from support.problems import assert_exactly_the_expected_problems
 
 from loadkit.errors import ScenarioError, UsageError
 from sinks.fields import Frequency, wire_reply
+from sinks.policy import Delay
 from sinks.profile import load_profile, parse_profile, profile_names
 
+ROOT = Path(__file__).parents[2]
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
 SHIPPED = {
     "accept_all",
@@ -51,7 +54,7 @@ def test_a_shipped_profile_bears_its_name_and_is_described(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
 def test_a_shipped_profile_says_where_its_numbers_come_from(name: str) -> None:
-    first = (Path(__file__).parents[2] / "sinks" / "profiles" / f"{name}.yaml").read_text().splitlines()[0]
+    first = (ROOT / "sinks" / "profiles" / f"{name}.yaml").read_text().splitlines()[0]
 
     assert first.startswith("# ")
 
@@ -138,3 +141,22 @@ def test_a_profile_survives_being_written_out(name: str) -> None:
 )
 def test_a_reply_on_the_wire(text: str, wire: bytes) -> None:
     assert wire_reply(text, source="::1") == wire
+
+
+def used_keys(block: object) -> set[tuple[type[BaseModel], str]]:
+    """The keys that are given in a block and below it, each with the model that it belongs to."""
+    if isinstance(block, dict | tuple):
+        return set().union(*map(used_keys, block.values() if isinstance(block, dict) else block))
+    if not isinstance(block, BaseModel):
+        return set()
+    own = {(type(block), name) for name in block.model_fields_set}
+    return own.union(*(used_keys(getattr(block, name)) for name in block.model_fields_set))
+
+
+def test_the_example_uses_every_key() -> None:
+    used = used_keys(load_profile(str(ROOT / "examples" / "sink_profile.yaml")))
+
+    # A step's time is a delay, or a station: its keys are those of a delay and one more.
+    models = {model for model, _ in used} - {Delay}
+    assert len(models) == 21
+    assert {(model, name) for model in models for name in model.model_fields} - used == set()
