@@ -176,7 +176,7 @@ def follow_delivery(
         last_accepted_s: Seconds from the start to the last accepting reply, or None.
         duration_s: Seconds from the start to the last transaction's end.
     """
-    series = _series(plan, accepted_per_second, ledger.arrivals)
+    series = _series(plan, accepted_per_second, ledger.arrivals, duration_s)
     measured = _measured_seconds(plan, series.second, duration_s)
     accepted_per_s, delivered_per_s = (_rate(series.accepted, measured), _rate(series.delivered, measured))
     drain_s = None
@@ -192,11 +192,12 @@ def follow_delivery(
     return course, series
 
 
-def _series(plan: RunPlan, accepted_per_second: Integers, arrivals: ArrivalCounts) -> DeliverySeries:
+def _series(plan: RunPlan, accepted_per_second: Integers, arrivals: ArrivalCounts, duration_s: float) -> DeliverySeries:
     counts, first_s = arrivals.counts(), 0.0
     if arrivals.first_second is not None:
         first_s = arrivals.first_second - plan.started_at
-    seconds = min(max(accepted_per_second.size, math.ceil(first_s + counts.size)), MAX_SECONDS)
+    last_s = max(accepted_per_second.size, first_s + counts.size, duration_s)
+    seconds = min(math.ceil(last_s), MAX_SECONDS)
     second = np.arange(seconds, dtype=np.int64)
     accepted = np.zeros(seconds, dtype=np.int64)
     accepted[: accepted_per_second.size] = accepted_per_second[:seconds]

@@ -17,8 +17,10 @@ LEAST_POINTS = 10
 
 # Kiefer and Vogelsang (2005), table 1: 97.5 % point for the Bartlett kernel, as a polynomial in the share of lags.
 _CRITICAL = (1.9600, 2.9694, 0.4160, -0.5324)
-# Nearer to 1 the noise could not be told from a trend, and the interval would have no end.
 _MOST_CORRELATION = 0.97
+# A memory as long as the series can't be told from a trend, and the interval would have no end: by simulation, with
+# this many points between the memory and 1, intervals hold the slope in 89 to 95 % of series of 60 points.
+_POINTS_TO_FORGET = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def trend_of(times_s: Floats, values: Floats) -> Trend | None:
     spread = float(distances @ distances)
     slope = float(distances @ values) / spread
     residuals = values - values.mean() - slope * distances
-    memory = min(max((_correlation(residuals) * n + 2) / (n - 4), 0.0), _MOST_CORRELATION)
+    memory = min(max((_correlation(residuals) * n + 2) / (n - 4), 0.0), 1 - _POINTS_TO_FORGET / n)
     scores = distances * residuals
     whitened = scores[1:] - memory * scores[:-1]
     lags = _lags(whitened)

@@ -55,10 +55,18 @@ def test_times_may_have_gaps_between_stages() -> None:
     assert trend.slope_per_s == pytest.approx(3)
 
 
+def test_a_queue_that_fills_a_little_slower_after_a_while_rises_without_doubt() -> None:
+    values = np.array([14.0, 27, 40, 53, 66, 77, 87, 97, 107, 117, 127, 137])
+    trend = trend_of(np.arange(12.0), values)
+    assert trend is not None
+    assert trend.slope_per_s == pytest.approx(11.07, abs=0.01)
+    assert 5 < trend.low_per_s < 11 < trend.high_per_s < 17
+
+
 # 400 trials of 95 % have a standard error of 1.1 %.
 @pytest.mark.parametrize(
     ("count", "memory", "least"),
-    [(60, 0.0, 0.91), (60, 0.5, 0.91), (120, 0.8, 0.89), (600, 0.8, 0.91), (600, 0.95, 0.90)],
+    [(60, 0.0, 0.91), (60, 0.5, 0.91), (60, 0.9, 0.86), (120, 0.8, 0.90), (600, 0.8, 0.91), (600, 0.95, 0.90)],
 )
 def test_the_interval_holds_the_slope(count: int, memory: float, least: float) -> None:
     assert least <= coverage(count, memory, 3.0) <= 0.99
