@@ -15,12 +15,12 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from loadkit.errors import LoadkitError, ScenarioError, UsageError
+from sinks.behaviour.profile import load_profile, parse_profile, profile_names
 from sinks.metrics import metrics_of
-from sinks.profile import load_profile, parse_profile, profile_names
 
 if TYPE_CHECKING:
+    from sinks.behaviour.profile import Profile
     from sinks.options import SinkOptions
-    from sinks.profile import Profile
     from sinks.serve import Server
 
 MAX_BODY_BYTES = 2**20

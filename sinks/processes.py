@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from pathlib import Path
 
-    from sinks.profile import Profile
+    from sinks.behaviour.profile import Profile
 
 
 def refuse_single(profile: Profile) -> None:
@@ -126,7 +126,7 @@ class Workers:
         """
         service_for(options)  # what is wrong is told once, not by every process
         if options.profile:
-            from sinks.profile import load_profile  # noqa: PLC0415 - a sink without profile starts 0.2 s sooner
+            from sinks.behaviour.profile import load_profile  # noqa: PLC0415 - a sink without profile starts 0.2 s sooner
 
             refuse_single(load_profile(options.profile))
         ledger = options.ledger or folder / "ledger.json"

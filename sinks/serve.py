@@ -21,8 +21,8 @@ from sinks.processes import Workers
 from sinks.single import SingleProcess
 
 if TYPE_CHECKING:
+    from sinks.behaviour.profile import Profile
     from sinks.intake import Intake
-    from sinks.profile import Profile
 
 _WORDS = {
     "listening": "listening on {host} port {port}, process {pid}",
@@ -174,7 +174,7 @@ class _Serving:
             case signal.SIGUSR1 | {"do": "ledger"}:
                 self._publish(await server.collect())
             case {"do": "behave", "profile": text}:
-                from sinks.profile import Profile  # noqa: PLC0415 - only where behaviours change
+                from sinks.behaviour.profile import Profile  # noqa: PLC0415 - only where behaviours change
 
                 profile = Profile.model_validate_json(text) if text else None
                 await server.behave(profile)

@@ -15,9 +15,9 @@ from sinks.listener import service_for, sink_for
 if TYPE_CHECKING:
     import socket
 
-    from sinks.memory import Memory
+    from sinks.behaviour.memory import Memory
+    from sinks.behaviour.profile import Profile
     from sinks.options import SinkOptions
-    from sinks.profile import Profile
     from sinks.server import Sink
 
 FLUSH_S = 1.0
@@ -61,7 +61,7 @@ class SingleProcess:
         sink = sink_for(options, service_for(options), intake)
         self = cls(sink, options)
         if options.profile:
-            from sinks.profile import load_profile  # noqa: PLC0415 - see behave
+            from sinks.behaviour.profile import load_profile  # noqa: PLC0415 - see behave
 
             await self.behave(load_profile(options.profile))
         await sink.start(listener)
@@ -82,7 +82,7 @@ class SingleProcess:
             self._sink.behave(None)
             return
         from sinks.behaviour import Behaviour  # noqa: PLC0415 - a sink without profile starts 0.2 s sooner
-        from sinks.memory import Memory  # noqa: PLC0415 - likewise
+        from sinks.behaviour.memory import Memory  # noqa: PLC0415 - likewise
 
         if self._memory is None:
             self._memory = Memory.shared(self._options.memory) if self._options.memory else Memory()

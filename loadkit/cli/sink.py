@@ -94,7 +94,7 @@ def sink(
 
 
 def _list_profiles(*, as_json: bool) -> None:
-    from sinks.profile import load_profile, profile_names
+    from sinks.behaviour.profile import load_profile, profile_names
 
     described = {name: " ".join(load_profile(name).description.split()) for name in profile_names()}
     if as_json:

@@ -15,7 +15,7 @@ from support.sink import RunningSink, running_sink
 from support.waiting import wait_until
 
 from loadkit.measure.ledger import DeliveryLedger
-from sinks.profile import profile_names
+from sinks.behaviour.profile import profile_names
 
 TOKEN_ENV = {"ADMIN_TOKEN": "s3cret-t0ken"}
 

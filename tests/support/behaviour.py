@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from loadkit.smtp.outcome import Phase
 from sinks.behaviour import Behaviour
-from sinks.memory import Memory
-from sinks.profile import parse_profile
+from sinks.behaviour.memory import Memory
+from sinks.behaviour.profile import parse_profile
 
 if TYPE_CHECKING:
     from sinks.answers import Answer

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sinks.memory import mark_of
-from sinks.step import deed_of_reply
+from sinks.behaviour.memory import mark_of
+from sinks.behaviour.step import deed_of_reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sinks.fields import Frequency
-    from sinks.memory import Memory
-    from sinks.policy import Limits, RecipientLimits
-    from sinks.step import Deed, Step
+    from sinks.behaviour.fields import Frequency
+    from sinks.behaviour.memory import Memory
+    from sinks.behaviour.policy import Limits, RecipientLimits
+    from sinks.behaviour.step import Deed, Step
 
 
 class _Frequencies:

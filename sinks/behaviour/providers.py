@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sinks.faults import domain_of
-from sinks.fields import matcher
-from sinks.judge import Judge
-from sinks.limits import RecipientGate
-from sinks.memory import mark_of
+from sinks.behaviour.faults import domain_of
+from sinks.behaviour.fields import matcher
+from sinks.behaviour.judge import Judge
+from sinks.behaviour.limits import RecipientGate
+from sinks.behaviour.memory import mark_of
 
 if TYPE_CHECKING:
     import re
     from random import Random
 
-    from sinks.memory import Memory
-    from sinks.profile import Profile
+    from sinks.behaviour.memory import Memory
+    from sinks.behaviour.profile import Profile
 
 
 class Providers:

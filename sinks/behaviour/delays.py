@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from sinks.policy import Delay
+    from sinks.behaviour.policy import Delay
 
 _Z95 = NormalDist().inv_cdf(0.95)
 

@@ -7,8 +7,8 @@ from statistics import fmean
 import pytest
 from support.binomial import binomial_bounds
 
-from sinks.delays import sampler
-from sinks.policy import Delay
+from sinks.behaviour.delays import sampler
+from sinks.behaviour.policy import Delay
 
 DRAWS = 50_000
 

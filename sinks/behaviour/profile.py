@@ -14,7 +14,7 @@ from loadkit.scenario.quantities import WholeNumber
 from loadkit.scenario.reading import read_model, read_text
 from loadkit.scenario.schema import Block
 from loadkit.scenario.texts import Name, Prose
-from sinks.policy import Fault, Greylist, Limits, Outage, Provider, Service
+from sinks.behaviour.policy import Fault, Greylist, Limits, Outage, Provider, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from loadkit.scenario.findings import Finding, raise_findings
 from loadkit.scenario.quantities import Duration, Number, PositiveDuration, Ratio, Size, WholeNumber
 from loadkit.scenario.schema import Block
-from sinks.fields import FrequencyLimit, Pattern, ReplyText
+from sinks.behaviour.fields import FrequencyLimit, Pattern, ReplyText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from support.behaviour import START, behave, code, send
 
 from loadkit.smtp.outcome import Phase
 from sinks.answers import Ending
-from sinks.memory import Memory
+from sinks.behaviour.memory import Memory
 
 
 def connect(behaviour: object, source: str = "192.0.2.1", now: float = START) -> str:

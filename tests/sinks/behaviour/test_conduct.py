@@ -10,10 +10,10 @@ from support.behaviour import START, behave, code, send
 from loadkit.smtp.outcome import Phase
 from sinks.answers import Answer, Ending
 from sinks.behaviour import Behaviour
-from sinks.memory import Memory
-from sinks.profile import load_profile, profile_names
+from sinks.behaviour.memory import Memory
+from sinks.behaviour.profile import load_profile, profile_names
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STEPS = (Phase.BANNER, Phase.EHLO, Phase.AUTH, Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT)
 
 
@@ -125,8 +125,8 @@ import sys
 from pathlib import Path
 from loadkit.smtp.outcome import Phase
 from sinks.behaviour import Behaviour
-from sinks.memory import Memory
-from sinks.profile import parse_profile
+from sinks.behaviour.memory import Memory
+from sinks.behaviour.profile import parse_profile
 profile = parse_profile("profile: x\\nlimits: {per_source: {messages: 700/min}}\\n"
                         "faults: [{phase: dot, when: {every: 100}, do: lose}]", "x")
 visit = Behaviour(profile, Memory.shared(Path(sys.argv[1])), now=0.0).visit("::1")

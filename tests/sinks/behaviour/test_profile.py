@@ -7,11 +7,11 @@ from pydantic import BaseModel
 from support.problems import assert_exactly_the_expected_problems
 
 from loadkit.errors import ScenarioError, UsageError
-from sinks.fields import Frequency, wire_reply
-from sinks.policy import Delay
-from sinks.profile import load_profile, parse_profile, profile_names
+from sinks.behaviour.fields import Frequency, wire_reply
+from sinks.behaviour.policy import Delay
+from sinks.behaviour.profile import load_profile, parse_profile, profile_names
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
 SHIPPED = {
     "accept_all",

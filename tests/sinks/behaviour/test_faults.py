@@ -6,7 +6,7 @@ from support.binomial import binomial_bounds
 
 from loadkit.smtp.outcome import Phase
 from sinks.answers import Answer, Ending
-from sinks.memory import Memory
+from sinks.behaviour.memory import Memory
 
 
 def met(yaml: str, phase: Phase, size_bytes: int = 0, seq: int | None = None) -> Answer | None:

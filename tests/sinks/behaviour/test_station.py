@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.delays import sampler
-from sinks.policy import Delay
-from sinks.station import StationQueue
+from sinks.behaviour.delays import sampler
+from sinks.behaviour.policy import Delay
+from sinks.behaviour.station import StationQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sinks.memory import Entry, mark_of
-from sinks.step import deed_of_reply
+from sinks.behaviour.memory import Entry, mark_of
+from sinks.behaviour.step import deed_of_reply
 
 if TYPE_CHECKING:
-    from sinks.memory import Memory
-    from sinks.policy import Greylist
-    from sinks.step import Deed, Step
+    from sinks.behaviour.memory import Memory
+    from sinks.behaviour.policy import Greylist
+    from sinks.behaviour.step import Deed, Step
 
 _WAITING, _KNOWN = 0, 1
 

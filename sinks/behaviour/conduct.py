@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from loadkit.smtp.outcome import Phase
 from sinks.answers import Answer
-from sinks.judge import Judge
-from sinks.limits import Gate
-from sinks.outages import Calendar
-from sinks.providers import Providers
-from sinks.step import Caller, Deed, Step, deed_of_reply
+from sinks.behaviour.judge import Judge
+from sinks.behaviour.limits import Gate
+from sinks.behaviour.outages import Calendar
+from sinks.behaviour.providers import Providers
+from sinks.behaviour.step import Caller, Deed, Step, deed_of_reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sinks.memory import Memory
-    from sinks.policy import Outage
-    from sinks.profile import Profile
+    from sinks.behaviour.memory import Memory
+    from sinks.behaviour.policy import Outage
+    from sinks.behaviour.profile import Profile
 
 
 class Behaviour:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sinks.policy import Outage
+    from sinks.behaviour.policy import Outage
 
 
 @dataclass(frozen=True, slots=True)

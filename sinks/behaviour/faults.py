@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sinks.answers import Answer, Ending
-from sinks.fields import matcher
-from sinks.memory import mark_of
-from sinks.step import Deed, deed_of_reply
+from sinks.behaviour.fields import matcher
+from sinks.behaviour.memory import mark_of
+from sinks.behaviour.step import Deed, deed_of_reply
 
 if TYPE_CHECKING:
     from random import Random
 
-    from sinks.memory import Memory
-    from sinks.policy import Action, Fault
-    from sinks.step import Step
+    from sinks.behaviour.memory import Memory
+    from sinks.behaviour.policy import Action, Fault
+    from sinks.behaviour.step import Step
 
 _GARBAGE_BYTES = 64
 

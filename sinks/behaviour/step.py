@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sinks.answers import Answer, Ending
-from sinks.fields import wire_reply
-from sinks.memory import mark_of
+from sinks.behaviour.fields import wire_reply
+from sinks.behaviour.memory import mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

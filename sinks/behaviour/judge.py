@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sinks.delays import sampler
-from sinks.faults import Rule
-from sinks.greylist import Greylister
-from sinks.limits import Gate, RecipientGate
-from sinks.policy import MAX_STATION_QUEUE
-from sinks.station import StationQueue
-from sinks.step import deed_of_reply
+from sinks.behaviour.delays import sampler
+from sinks.behaviour.faults import Rule
+from sinks.behaviour.greylist import Greylister
+from sinks.behaviour.limits import Gate, RecipientGate
+from sinks.behaviour.policy import MAX_STATION_QUEUE
+from sinks.behaviour.station import StationQueue
+from sinks.behaviour.step import deed_of_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from sinks.memory import Memory
-    from sinks.policy import Provider, RecipientService, Service, Station
-    from sinks.profile import Profile
-    from sinks.step import Deed, Step
+    from sinks.behaviour.memory import Memory
+    from sinks.behaviour.policy import Provider, RecipientService, Service, Station
+    from sinks.behaviour.profile import Profile
+    from sinks.behaviour.step import Deed, Step
 
 Served = tuple[float, "Deed | None"]
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadkit.errors import UsageError
-from sinks.memory import BUCKETS, WAYS, Entry, Memory, mark_of
+from sinks.behaviour.memory import BUCKETS, WAYS, Entry, Memory, mark_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WINDOW_S = 60.0
 
 MARKS = st.integers(1, 4).map(
@@ -117,7 +117,7 @@ def test_a_file_that_can_not_be_made_is_named(tmp_path: Path) -> None:
 COUNT = """
 import sys
 from pathlib import Path
-from sinks.memory import Memory
+from sinks.behaviour.memory import Memory
 memory = Memory.shared(Path(sys.argv[1]))
 sys.stdin.readline()
 print(sum(memory.count_within(7, 5.0, 60.0) <= 60_000 for _ in range(40_000)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING
 
-from sinks.policy import MAX_STATION_QUEUE
+from sinks.behaviour.policy import MAX_STATION_QUEUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
