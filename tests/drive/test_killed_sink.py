@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.postfix import free_port
@@ -28,7 +28,7 @@ RATE_PER_S, DURATION_S = 100, 10
 def test_at_most_one_flush_interval_is_missing_from_the_books(engine: str, tmp_path: Path) -> None:
     port, admin_port = free_port(), free_port()
     ledger = tmp_path / "ledger.json"
-    options = {"engine": engine, "port": port, "admin": str(admin_port), "ledger": ledger, "processes": 2}
+    options: dict[str, Any] = {"engine": engine, "port": port, "admin": str(admin_port), "ledger": ledger, "processes": 2}
     run = run_with_a_kill(tmp_path, options, ledger)
     counts = run.summary["ledger"]
     # Refused while the sink was away, and acknowledged all the rest.
@@ -40,7 +40,7 @@ def test_at_most_one_flush_interval_is_missing_from_the_books(engine: str, tmp_p
     assert counts["accepted"] - counts["lost"] + counts["unanswered"] == counts["delivered"]
 
 
-def run_with_a_kill(folder: Path, options: dict[str, object], ledger: Path) -> FinishedRun:
+def run_with_a_kill(folder: Path, options: dict[str, Any], ledger: Path) -> FinishedRun:
     text = scenario_text(
         f"smtp://127.0.0.1:{options['port']}",
         load=f"load: {{arrivals: even, stages: [{{name: hold, rate: {RATE_PER_S}/s, duration: {DURATION_S}s}}]}}",
