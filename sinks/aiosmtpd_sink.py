@@ -114,6 +114,8 @@ class Connection(SMTP):
         # As an argument it would warn, once per connection, that a password may cross the wire in the clear.
         self._auth_required = service.credentials is not None
         self._leaving = False
+        self._meeting = False
+        self._ended = False
         self._drip_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -130,6 +132,14 @@ class Connection(SMTP):
         if self._visit is not None:
             self._visit.leave()
         self._sink.part(self)
+
+    def eof_received(self) -> bool | None:
+        """Answer what came before; asyncio calls it when the client ends its side, as Exim does right behind QUIT."""
+        self._reader.feed_eof()
+        if self._reader.at_eof() and not self._meeting:
+            return super().eof_received()
+        self._ended = True
+        return self.session is None or self.session.ssl is None
 
     def leave(self) -> None:
         """Say 421 and close the connection, after the transaction that is under way."""
@@ -191,7 +201,9 @@ class Connection(SMTP):
         if answer is None:
             return None
         if answer.delay_s:
+            self._meeting = True
             await asyncio.sleep(answer.delay_s)
+            self._meeting = False
         self._drip_s = answer.drip_s
         if answer.ending is not None:
             await self._end(answer.reply or b"", answer.ending)
@@ -225,6 +237,8 @@ class Connection(SMTP):
         """Send a reply, slowly if the behaviour says so."""
         if not self._drip_s:
             await super().push(status)
+            if self._ended and self._reader.at_eof():
+                raise asyncio.CancelledError
             return
         octets = (status.encode() if isinstance(status, str) else bytes(status)) + b"\r\n"
         drip_s, self._drip_s = self._drip_s, 0.0

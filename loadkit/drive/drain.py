@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import gevent
 
 from loadkit.errors import LoadkitError
 from loadkit.measure.bitmap import SequenceBitmap
-
-if TYPE_CHECKING:
-    from loadkit.measure.ledger import DeliveryLedger
+from loadkit.measure.ledger import DeliveryLedger
 
 POLL_S = 0.5
 SETTLE_S = 1.0
@@ -108,8 +106,8 @@ class Drain:
             if self._stop():
                 asking.join(1.0)
                 asking.kill()
-        found: DeliveryLedger | None = asking.value if asking.successful() else None
-        return found
+        # What was killed has its killing for a value.
+        return asking.value if isinstance(asking.value, DeliveryLedger) else None
 
     def _ask(self) -> DeliveryLedger | None:
         try:

@@ -65,6 +65,14 @@ def test_a_log_gets_a_line_every_ten_seconds_with_the_rate_since_the_last() -> N
     ]
 
 
+def test_a_log_says_once_in_a_while_how_much_is_to_come() -> None:
+    log = io.StringIO()
+    progress = ProgressLine(log)
+    for to_come in (1234, 800, 0):
+        progress.draining(to_come)
+    assert log.getvalue() == "draining: 1,234 messages to come\n"
+
+
 def test_a_terminal_gets_one_line_that_is_cut_to_its_width_and_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "20")
@@ -73,6 +81,7 @@ def test_a_terminal_gets_one_line_that_is_cut_to_its_width_and_cleared(monkeypat
         progress = ProgressLine(output)
         progress.update(at(1.0, 100))
         progress.update(at(2.0, 300))
+        progress.draining(1234)
         progress.finish()
         output.flush()
         shown = ""
@@ -80,5 +89,5 @@ def test_a_terminal_gets_one_line_that_is_cut_to_its_width_and_cleared(monkeypat
             shown += os.read(screen, 4096).decode()
     os.close(screen)
     lines = [line for line in re.split(r"\r|\n|\x1b\[[?0-9]*[A-Za-z]", shown) if line]
-    assert list(dict.fromkeys(lines)) == ["rise 1s of 1m00s  ac", "rise 2s of 1m00s  ac"]
-    assert shown.rindex(CLEAR_LINE) > shown.rindex("rise 2s")
+    assert list(dict.fromkeys(lines)) == ["rise 1s of 1m00s  ac", "rise 2s of 1m00s  ac", "draining: 1,234 mess"]
+    assert shown.rindex(CLEAR_LINE) > shown.rindex("draining")

@@ -59,6 +59,19 @@ def test_messages_are_lost_and_doubled_as_chosen(engine: Engine, tmp_path: Path)
     assert intake.counters.answers == {"dot lose": 17, "dot double": 5}
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.3])
+def test_a_client_that_ends_its_side_behind_its_last_command_is_answered(
+    engine: Engine, delay_s: float, tmp_path: Path
+) -> None:
+    profile = f"service: {{dot: {{constant: {delay_s * 1e3:.0f}ms}}}}"
+    with behaving(tmp_path, engine, profile) as sink, RawClient(sink.host, sink.port) as client:
+        client.begin()
+        client.send(message(0) + b".\r\nQUIT\r\n")
+        client.socket.shutdown(socket.SHUT_WR)
+        assert [client.code(), client.code(), client.code()] == [250, 221, 0]
+        assert sequences(sink) == [(0, 0)]
+
+
 @pytest.mark.parametrize(("phase", "code"), [("ehlo", 250), ("mail", 250), ("rcpt", 250), ("data", 354), ("dot", 250)])
 def test_every_phase_can_be_refused_and_the_next_message_passes(
     engine: Engine, phase: str, code: int, tmp_path: Path
