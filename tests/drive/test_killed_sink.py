@@ -28,7 +28,13 @@ RATE_PER_S, DURATION_S = 100, 10
 def test_at_most_one_flush_interval_is_missing_from_the_books(engine: str, tmp_path: Path) -> None:
     port, admin_port = free_port(), free_port()
     ledger = tmp_path / "ledger.json"
-    options: dict[str, Any] = {"engine": engine, "port": port, "admin": str(admin_port), "ledger": ledger, "processes": 2}
+    options: dict[str, Any] = {
+        "engine": engine,
+        "port": port,
+        "admin": str(admin_port),
+        "ledger": ledger,
+        "processes": 2,
+    }
     run = run_with_a_kill(tmp_path, options, ledger)
     counts = run.summary["ledger"]
     # Refused while the sink was away, and acknowledged all the rest.
