@@ -56,7 +56,7 @@ class Drain:
         source: Knows what arrived.
         run_id: The run's id.
         accepted: Numbers of the messages that the target accepted.
-        deadline_s: How long it may be that nothing arrives.
+        deadline_s: How long it may be that none of them arrives.
         stop: Asked often; true ends the wait.
         show: Told how many messages are still to come.
     """
@@ -83,19 +83,24 @@ class Drain:
     def wait(self) -> Drained:
         """Ask until nothing more is to come, or for as long as it may take; to be called in a greenlet."""
         ledger: DeliveryLedger | None = None
-        quiet_since_s = perf_counter()
+        missing: int | None = None
+        quiet_since_s = progress_s = perf_counter()
         while True:
             found = self._fetch()
+            now = perf_counter()
             if found is not None:
                 if ledger is None or found.deliveries != ledger.deliveries:
-                    quiet_since_s = perf_counter()
+                    quiet_since_s = now
                 ledger = found
-                missing = (self._accepted - found.senders.get(0, SequenceBitmap())).count
-                if not self._source.relayed or (not missing and perf_counter() - quiet_since_s >= SETTLE_S):
+                before, missing = missing, (self._accepted - found.senders.get(0, SequenceBitmap())).count
+                # What comes again and again is no progress, or a mail loop would hold the run up for ever.
+                if before is None or missing < before:
+                    progress_s = now
+                if not self._source.relayed or (not missing and now - quiet_since_s >= SETTLE_S):
                     return Drained(ledger, complete=True, trouble="")
                 self._show(missing)
-            if self._stop() or perf_counter() - quiet_since_s >= self._deadline_s:
-                return Drained(ledger, complete=False, trouble=self._trouble)
+            if self._stop() or now - progress_s >= self._deadline_s:
+                return Drained(ledger, complete=missing == 0, trouble=self._trouble)
             gevent.sleep(POLL_S)
 
     def _fetch(self) -> DeliveryLedger | None:

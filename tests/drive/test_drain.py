@@ -85,6 +85,20 @@ def test_it_gives_up_when_nothing_arrives_any_more() -> None:
     assert took_s >= 0.3
 
 
+def test_messages_that_come_again_and_again_do_not_hold_it_up() -> None:
+    class Looping(Source):
+        def fetch(self, run_id: str) -> DeliveryLedger:
+            ledger = super().fetch(run_id)
+            ledger.deliveries += self.asked
+            return ledger
+
+    ended, _, took_s = wait(Looping(8))
+    assert not ended.complete
+    ended, _, took_s = wait(Looping(10))
+    assert ended.complete
+    assert took_s < 10
+
+
 def test_an_interrupt_ends_it_with_what_is_known() -> None:
     ended, _, took_s = wait(Source(8), deadline_s=60.0, stop_after_s=0.1)
     assert not ended.complete
