@@ -70,7 +70,8 @@ def find_stamp(head: bytes) -> Stamp | None:
                 Stamp,
                 (run.decode(), int(sender), int(seq), kind.decode(), int(intended), int(sent), int(checksum, 16)),
             )
-    return _find_apart(head)
+    # Most messages of others are told by this in a fraction of the time of the search.
+    return _find_apart(head) if at >= 0 or b"x-loadkit-id:" in head.lower() else None
 
 
 def _find_apart(head: bytes) -> Stamp | None:

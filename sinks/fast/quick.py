@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from time import time
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 # What the next read may bring if it is to be dealt with in the quick way.
 _NOTHING, _COMMAND, _CONTENT = 0, 1, 2
+
+_known_mail: dict[bytes, int] = {}
+"""Plain MAIL commands of late with their declared sizes, or -1 without one, since most clients repeat theirs again and again."""
+_MAX_KNOWN = 1024
+_UNKNOWN = sys.maxsize
 
 _DOT = ord(".")
 _CLOSING = ord(">")
@@ -56,6 +62,16 @@ class QuickConversation(Conversation):
                     self._write(OK)
                     return
             elif verb == b"MAIL ":
+                size_bytes = _known_mail.get(data, _UNKNOWN)
+                if (
+                    size_bytes <= self._max_size_bytes
+                    and (self._extended or size_bytes < 0)
+                    and not self._in_transaction
+                ):
+                    self._idle_sweeps = 0
+                    self._in_transaction = True
+                    self._write(OK)
+                    return
                 if self._begin_quickly(data):
                     return
             elif data == b"DATA\r\n" and self._recipients:
@@ -72,6 +88,10 @@ class QuickConversation(Conversation):
         mail, *recipients, end = data.split(b"\r\n")
         if end or self._in_transaction or len(data) > MAX_LINE_BYTES or not self._is_plain_mail(mail):
             return False
+        if not recipients:
+            if len(_known_mail) >= _MAX_KNOWN:
+                _known_mail.clear()
+            _known_mail[data] = int(mail.partition(b" SIZE=")[2] or -1)
         go_ahead = bool(recipients) and recipients[-1] == b"DATA"
         if go_ahead:
             recipients.pop()
@@ -108,16 +128,15 @@ class QuickConversation(Conversation):
     def _take_quickly(self, data: bytes) -> bool:
         """Take a message that came in one piece and has no stuffed dots; False if it is another."""
         size_bytes = len(data) - 3
-        if (
-            data.find(b"\r\n.") != size_bytes - 2
-            or not data.endswith(END)
-            or data[0] == _DOT
-            or size_bytes > HEAD_BYTES
-            or size_bytes > self._max_size_bytes
+        if not data.endswith(END) or data[0] == _DOT or size_bytes > HEAD_BYTES or size_bytes > self._max_size_bytes:
+            return False
+        blank = data.find(b"\r\n\r\n")
+        # To look for single dots in the body first takes a fifth of the time.
+        if data.find(b"\r\n.", 0, blank + 3) >= 0 or (
+            data.find(b".", blank) < size_bytes and data.find(b"\r\n.", blank) < size_bytes - 2
         ):
             return False
         content = data[:-3]
-        blank = content.find(b"\r\n\r\n")
         self._sink.intake.take(
             content,
             size_bytes=size_bytes,
