@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 _NOTHING, _COMMAND, _CONTENT = 0, 1, 2
 
 _known_mail: dict[bytes, int] = {}
-"""Plain MAIL commands of late with their declared sizes, or -1 without one, since most clients repeat theirs again and again."""
+"""Plain MAIL commands of late with their declared sizes, -1 without one: most clients repeat theirs again and again."""
 _MAX_KNOWN = 1024
 _UNKNOWN = sys.maxsize
 
+_M, _R = b"MR"
 _DOT = ord(".")
 _CLOSING = ord(">")
 
@@ -47,8 +48,8 @@ class QuickConversation(Conversation):
     def data_received(self, data: bytes) -> None:
         """Deal with what came; asyncio calls it."""
         if self._expected == _COMMAND:
-            verb = data[:5]
-            if verb == b"RCPT ":
+            initial = data[0]
+            if initial == _R:
                 if (
                     self._in_transaction
                     and self._recipients < MAX_RECIPIENTS
@@ -61,7 +62,7 @@ class QuickConversation(Conversation):
                     self._recipients += 1
                     self._write(OK)
                     return
-            elif verb == b"MAIL ":
+            elif initial == _M:
                 size_bytes = _known_mail.get(data, _UNKNOWN)
                 if (
                     size_bytes <= self._max_size_bytes
@@ -85,8 +86,10 @@ class QuickConversation(Conversation):
 
     def _begin_quickly(self, data: bytes) -> bool:
         """Deal with a plain MAIL and what one may pipeline behind it; False if it is more than that."""
-        mail, *recipients, end = data.split(b"\r\n")
-        if end or self._in_transaction or len(data) > MAX_LINE_BYTES or not self._is_plain_mail(mail):
+        mail, *recipients = data.split(b"\r\n")
+        if not recipients or recipients.pop() or self._in_transaction or len(data) > MAX_LINE_BYTES:
+            return False
+        if not self._is_plain_mail(mail):
             return False
         if not recipients:
             if len(_known_mail) >= _MAX_KNOWN:

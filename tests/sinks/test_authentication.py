@@ -9,7 +9,7 @@ import pytest
 from support.mail import RawClient, message
 from support.sink import RunningSink, running_sink
 
-from sinks.options import Tls
+from sinks.options import Engine, Tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +18,15 @@ USER, PASSWORD = "joe@example.com", "corréct horse"
 VARIABLES = {"SINK_USER": USER, "SINK_PASSWORD": PASSWORD}
 
 
+@pytest.fixture(scope="module", params=list(Engine))
+def engine(request: pytest.FixtureRequest) -> Engine:
+    engine: Engine = request.param
+    return engine
+
+
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[RunningSink]:
-    with running_sink(VARIABLES, auth="SINK_USER:SINK_PASSWORD") as running:
+def guarded(engine: Engine) -> Iterator[RunningSink]:
+    with running_sink(VARIABLES, engine=engine, auth="SINK_USER:SINK_PASSWORD") as running:
         yield running
 
 
@@ -74,9 +80,11 @@ def test_mechanisms(guarded: RunningSink, password: str, code: int) -> None:
 
 
 @pytest.mark.parametrize(("password", "code"), [("correct", 235), ("wrong", 535)])
-def test_cram_md5(password: str, code: int) -> None:
+def test_cram_md5(engine: Engine, password: str, code: int) -> None:
     with (
-        running_sink({"SINK_USER": "joe", "SINK_PASSWORD": "correct"}, auth="SINK_USER:SINK_PASSWORD") as sink,
+        running_sink(
+            {"SINK_USER": "joe", "SINK_PASSWORD": "correct"}, engine=engine, auth="SINK_USER:SINK_PASSWORD"
+        ) as sink,
         smtplib.SMTP(sink.host, sink.port) as client,
     ):
         client.ehlo()
@@ -109,9 +117,9 @@ def test_nonsense_is_refused_and_the_session_goes_on(client: RawClient, dialogue
     assert client.ask(b"NOOP") == 250
 
 
-def test_login_under_tls() -> None:
+def test_login_under_tls(engine: Engine) -> None:
     for tls in (Tls.STARTTLS, Tls.IMPLICIT):
-        with running_sink({"U": "joe", "P": "secret"}, auth="U:P", tls=tls) as sink:
+        with running_sink({"U": "joe", "P": "secret"}, engine=engine, auth="U:P", tls=tls) as sink:
             context = ssl.create_default_context(cafile=str(sink.certificate))
             if tls is Tls.IMPLICIT:
                 client: smtplib.SMTP = smtplib.SMTP_SSL(sink.host, sink.port, context=context)

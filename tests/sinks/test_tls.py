@@ -11,22 +11,28 @@ from support.sink import RunningSink, running_sink
 
 from loadkit.errors import UsageError
 from sinks.listener import service_for
-from sinks.options import SinkOptions, Tls
+from sinks.options import Engine, SinkOptions, Tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
+@pytest.fixture(scope="module", params=list(Engine))
+def engine(request: pytest.FixtureRequest) -> Engine:
+    engine: Engine = request.param
+    return engine
+
+
 @pytest.fixture(scope="module")
-def starttls() -> Iterator[RunningSink]:
-    with running_sink(tls=Tls.STARTTLS) as running:
+def starttls(engine: Engine) -> Iterator[RunningSink]:
+    with running_sink(engine=engine, tls=Tls.STARTTLS) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def implicit() -> Iterator[RunningSink]:
-    with running_sink(tls=Tls.IMPLICIT) as running:
+def implicit(engine: Engine) -> Iterator[RunningSink]:
+    with running_sink(engine=engine, tls=Tls.IMPLICIT) as running:
         yield running
 
 

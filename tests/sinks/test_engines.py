@@ -1,3 +1,5 @@
+"""What a client sees, whichever engine speaks."""
+
 from __future__ import annotations
 
 import smtplib
@@ -12,6 +14,7 @@ from support.mail import RUN, RawClient, message
 from support.sink import RunningSink, running_sink
 from support.waiting import wait_until
 
+from sinks.options import Engine
 from sinks.server import MAX_RECIPIENTS
 
 if TYPE_CHECKING:
@@ -20,10 +23,17 @@ if TYPE_CHECKING:
 MAX_SIZE_BYTES = 100_000
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[RunningSink]:
-    """One sink for all tests here; each uses a run id of its own."""
-    with running_sink(max_size_bytes=MAX_SIZE_BYTES) as running:
+@pytest.fixture(scope="module", params=list(Engine))
+def shared(request: pytest.FixtureRequest) -> Iterator[RunningSink]:
+    """One sink of each engine for all tests here; each uses a run id of its own."""
+    with running_sink(engine=request.param, max_size_bytes=MAX_SIZE_BYTES) as running:
+        yield running
+
+
+@pytest.fixture(params=list(Engine))
+def sink(request: pytest.FixtureRequest) -> Iterator[RunningSink]:
+    """A plain sink of this test's own."""
+    with running_sink(engine=request.param) as running:
         yield running
 
 
