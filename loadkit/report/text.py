@@ -3,47 +3,42 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import (
-    Console,
-    ConsoleOptions,
     Group,
-    JustifyMethod,
-    OverflowMethod,
     RenderableType,
-    RenderResult,
 )
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from loadkit.measure.histogram import smallest_sample
-from loadkit.measure.summary import QUANTILES
 from loadkit.measure.validity import Verdict
+from loadkit.report.delivery import delivery_section
+from loadkit.report.tables import (
+    NONE,
+    TOO_SMALL,
+    Row,
+    figure_table,
+    figures,
+    milliseconds,
+    share,
+    spaced,
+    table,
+    with_unit,
+)
 from loadkit.scenario.thresholds import parse_threshold
 from loadkit.smtp.outcome import TRANSACTION_PHASES, OutcomeClass
 from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
-    from loadkit.measure.delivery import DeliveryCourse
     from loadkit.measure.reconciliation import Reconciliation
     from loadkit.measure.store import RunHead
     from loadkit.measure.summary import Generator, Latency, OutcomeLine, Part, Summary, ThresholdLine
 
-Cell = str | Text
-Row = Sequence[Cell]
-
-_TOO_SMALL, _TOO_SMALL_BROKEN = "n too small", "n too\nsmall"
-_NONE = "-"
-_FIGURES = (*QUANTILES, "max", "n")
 _LISTED_OUTCOMES = 10
-_LISTED_RANGES = 5
 _NOTABLE_WAIT = 0.1
-_UNBOUNDED_WIDTH = 1000
 _MARKS = {True: ("✓ passed", "green"), False: ("✗ failed", "red"), None: ("? unknown", "yellow")}
 _VERDICT_STYLES = {
     Verdict.PASSED: "bold green",
@@ -51,7 +46,6 @@ _VERDICT_STYLES = {
     Verdict.INVALID: "bold yellow",
     Verdict.INTERRUPTED: "bold yellow",
 }
-_JUSTIFY: dict[str, JustifyMethod] = {"w": "left", "l": "left", "r": "right"}
 
 
 def render_summary(summary: Summary, head: RunHead) -> RenderableType:
@@ -70,7 +64,7 @@ def render_summary(summary: Summary, head: RunHead) -> RenderableType:
         "TRANSACTIONS": _transactions(summary),
     }
     if summary.ledger is not None:
-        sections["DELIVERY"] = _delivery(summary, summary.ledger)
+        sections["DELIVERY"] = delivery_section(summary, summary.ledger)
     sections["NEXT"] = _next(summary, head)
     parts: list[RenderableType] = [_title(summary, head)]
     for title, content in sections.items():
@@ -89,7 +83,7 @@ def _title(summary: Summary, head: RunHead) -> Text:
 def _thresholds(lines: Sequence[ThresholdLine]) -> RenderableType:
     if not lines:
         return Text("none in the scenario")
-    return _table("lwww", ((Text(*_MARKS[line.passed]), line.metric, line.check, _observed(line)) for line in lines))
+    return table("lwww", ((Text(*_MARKS[line.passed]), line.metric, line.check, _observed(line)) for line in lines))
 
 
 def _observed(line: ThresholdLine) -> str:
@@ -107,7 +101,7 @@ def _observed(line: ThresholdLine) -> str:
 
 def _unobserved(line: ThresholdLine) -> str:
     quantile = parse_threshold(line.metric, line.check).quantile
-    return "nothing to observe" if quantile is None else f"{_TOO_SMALL}: below {smallest_sample(quantile):,}"
+    return "nothing to observe" if quantile is None else f"{TOO_SMALL}: below {smallest_sample(quantile):,}"
 
 
 def _validity(summary: Summary) -> RenderableType:
@@ -122,18 +116,23 @@ def _validity(summary: Summary) -> RenderableType:
 def _flows(summary: Summary) -> RenderableType:
     offered = summary.flows["offered"].count
     rows = (
-        (name, f"{flow.count:,}", _share(flow.count, offered), _NONE if flow.per_s is None else format_rate(flow.per_s))
+        (
+            name,
+            f"{flow.count:,}",
+            share(flow.count, offered),
+            NONE if flow.per_s is None else format_rate(flow.per_s),
+        )
         for name, flow in summary.flows.items()
     )
-    return _table("lrrr", rows, ("", "messages", "of offered", "rate"))
+    return table("lrrr", rows, ("", "messages", "of offered", "rate"))
 
 
 def _generator(generator: Generator) -> Text:
-    cpu = _NONE if generator.cpu_p95_ratio is None else f"{generator.cpu_p95_ratio:.0%}"
-    memory = _NONE if generator.rss_max_bytes is None else format_size(generator.rss_max_bytes)
+    cpu = NONE if generator.cpu_p95_ratio is None else f"{generator.cpu_p95_ratio:.0%}"
+    memory = NONE if generator.rss_max_bytes is None else format_size(generator.rss_max_bytes)
     return Text(
-        f"Generator: CPU p95 {cpu} of a core, schedule lag p99 {_with_unit(generator.lag_p99_s)}, "
-        f"longest stall {_with_unit(generator.stall_max_s)}, memory {memory}."
+        f"Generator: CPU p95 {cpu} of a core, schedule lag p99 {with_unit(generator.lag_p99_s)}, "
+        f"longest stall {with_unit(generator.stall_max_s)}, memory {memory}."
     )
 
 
@@ -149,8 +148,8 @@ def _caveats(summary: Summary) -> Iterator[str]:
     response_s, wait_s = summary.response_time.mean_s, summary.wait.mean_s
     if summary.open_loop and response_s and wait_s and wait_s >= _NOTABLE_WAIT * response_s:
         yield (
-            f"But of {_ms(response_s)} ms mean response time {_ms(wait_s)} ms were spent waiting for a free session: "
-            "the target is too slow for this rate, or sessions.max too small."
+            f"But of {milliseconds(response_s)} ms mean response time {milliseconds(wait_s)} ms were spent waiting "
+            "for a free session: the target is too slow for this rate, or sessions.max too small."
         )
     if not summary.open_loop:
         yield "A slow target also got less load, for sessions wait for its replies: these times don't hold for a rate."
@@ -174,7 +173,7 @@ def _transactions(summary: Summary) -> RenderableType:
     blocks.append(_outcomes("messages", summary.outcomes))
     if any(line.kind != OutcomeClass.ACCEPTED for line in summary.setups):
         blocks.append(_outcomes("session set-ups", summary.setups))
-    return Group(*_spaced(blocks))
+    return Group(*spaced(blocks))
 
 
 def _legend(summary: Summary) -> str:
@@ -186,21 +185,21 @@ def _legend(summary: Summary) -> str:
 
 
 def _latencies(title: str, latencies: Mapping[str, Latency]) -> RenderableType:
-    return _figure_table("w", [(name, *_figures(latency)) for name, latency in latencies.items()], (title,))
+    return figure_table("w", [(name, *figures(latency)) for name, latency in latencies.items()], (title,))
 
 
 def _parts(of: str, parts: Mapping[str, Part]) -> RenderableType:
     rows: list[Row] = []
     for name, part in parts.items():
-        rows.append((name, "response", *_figures(part.response_time)))
-        rows.append((Text(_failed(part), "dim"), "service", *_figures(part.service_time)))
-    return _figure_table("wl", rows, (of, "ms"))
+        rows.append((name, "response", *figures(part.response_time)))
+        rows.append((Text(_failed(part), "dim"), "service", *figures(part.service_time)))
+    return figure_table("wl", rows, (of, "ms"))
 
 
 def _failed(part: Part) -> str:
     if part.accepted == part.completed:
         return "all accepted" if part.completed else "none ended"
-    return f"{_share(part.completed - part.accepted, part.completed)} failed"
+    return f"{share(part.completed - part.accepted, part.completed)} failed"
 
 
 def _outcomes(of: str, lines: Sequence[OutcomeLine]) -> RenderableType:
@@ -208,84 +207,25 @@ def _outcomes(of: str, lines: Sequence[OutcomeLine]) -> RenderableType:
     if not total:
         return Text(f"No {of} ended.")
     rows = [
-        (_ending(line), str(line.code or ""), line.enhanced, line.reason, f"{line.count:,}", _share(line.count, total))
+        (
+            _ending(line),
+            str(line.code or ""),
+            line.enhanced,
+            line.reason,
+            f"{line.count:,}",
+            share(line.count, total),
+        )
         for line in lines[:_LISTED_OUTCOMES]
     ]
     rest = lines[_LISTED_OUTCOMES:]
     if rest:
         count = sum(line.count for line in rest)
-        rows.append((f"{len(rest)} more ways", "", "", "see errors.json", f"{count:,}", _share(count, total)))
-    return _table("wllwrr", rows, (f"how {of} ended", "code", "enhanced", "reason", "count", "share"))
+        rows.append((f"{len(rest)} more ways", "", "", "see errors.json", f"{count:,}", share(count, total)))
+    return table("wllwrr", rows, (f"how {of} ended", "code", "enhanced", "reason", "count", "share"))
 
 
 def _ending(line: OutcomeLine) -> str:
     return f"{line.kind} at {line.phase}"
-
-
-def _delivery(summary: Summary, ledger: Reconciliation) -> RenderableType:
-    blocks: list[RenderableType] = [_counts(ledger, drained=summary.course is None or summary.course.drained)]
-    if summary.course is not None:
-        blocks.append(Group(*_course(summary, summary.course)))
-    if summary.end_to_end:
-        rows: list[Row] = []
-        for kind, latency in summary.end_to_end.items():
-            rows.append((kind, "intended", *_figures(latency.intended)))
-            rows.append(("", "sent", *_figures(latency.sent)))
-        blocks.append(_figure_table("wl", rows, ("until arrival, ms", "since")))
-    return Group(*_spaced(blocks))
-
-
-def _course(summary: Summary, course: DeliveryCourse) -> Iterator[Text]:
-    accepted, backlog = summary.flows["accepted"].per_s, course.backlog
-    if accepted is not None and course.delivered_per_s is not None:
-        delivered = format_rate(course.delivered_per_s)
-        yield Text(f"In the measured stages accepted at {format_rate(accepted)}, delivered at {delivered}.")
-    slope = ""
-    if backlog.slope_per_s is not None:
-        slope = (
-            f", rising by {backlog.slope_per_s:,.2f}/s "
-            f"(95 %: {backlog.slope_low_per_s:,.2f}/s to {backlog.slope_high_per_s:,.2f}/s)"
-        )
-    yield Text(f"Backlog: {backlog.end:,} at the end of arrivals, {backlog.max:,} at most{slope}.")
-    if backlog.grows:
-        yield Text("! The backlog grows: mail is accepted faster than it is delivered.", "yellow")
-    if not course.drained:
-        yield Text("! Not drained: the wait ended before everything accepted had arrived.", "yellow")
-    elif course.drain_s is not None:
-        yield Text(f"Drained: the last delivery came {_with_unit(course.drain_s)} after the last accepting reply.")
-    if course.clock_behind:
-        yield Text(
-            f"! {course.clock_behind:,} arrived before they were sent: the sink's clock is behind this one, and the "
-            "times until arrival are too short.",
-            "yellow",
-        )
-
-
-def _counts(ledger: Reconciliation, *, drained: bool) -> RenderableType:
-    ranges = _ranges(ledger.lost_ranges)
-    rows = (
-        ("accepted by the target", ledger.accepted, ""),
-        ("delivered to the sink", ledger.delivered, ""),
-        ("lost", ledger.lost, ranges) if drained else ("not arrived", ledger.lost, f"within the drain time; {ranges}"),
-        ("duplicated", ledger.duplicated, ""),
-        ("corrupted", ledger.corrupted, "delivered with another body than was sent"),
-        ("unexpected", ledger.unexpected, "delivered, though refused or never sent"),
-        ("unanswered", ledger.unanswered, "delivered, though the final reply never came"),
-        ("unknown", ledger.unknown, "delivered without a usable id"),
-    )
-    return _table("wrw", ((name, f"{count:,}", Text(note if count else "", "dim")) for name, count, note in rows))
-
-
-def _ranges(ranges: Sequence[tuple[int, int, int]]) -> str:
-    by_sender = groupby(ranges[:_LISTED_RANGES], key=lambda one: one[0])
-    texts = [f"sender {sender}: {', '.join(_range(*one[1:]) for one in group)}" for sender, group in by_sender]
-    if len(ranges) > _LISTED_RANGES:
-        texts.append("more in ledger.json")
-    return "; ".join(texts)
-
-
-def _range(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}-{last}"
 
 
 def _next(summary: Summary, head: RunHead) -> RenderableType:
@@ -333,7 +273,7 @@ def _slowest_step(summary: Summary) -> Iterator[str]:
     means_s = {name: latency.mean_s for name, latency in steps.items() if latency.mean_s}
     if means_s:
         slowest = max(means_s, key=means_s.__getitem__)
-        yield f"Slowest step of a message: {slowest}, {_ms(means_s[slowest])} ms on average."
+        yield f"Slowest step of a message: {slowest}, {milliseconds(means_s[slowest])} ms on average."
 
 
 def _commonest_failure(lines: Sequence[OutcomeLine]) -> Iterator[str]:
@@ -357,84 +297,3 @@ def _unfaithful(summary: Summary, ledger: Reconciliation, run_id: str) -> Iterat
             f"What arrived is not what the target accepted: {', '.join(wrong)}. "
             f"A message carries its number in X-Loadkit-Id: {run_id}.<sender>.<number>."
         )
-
-
-# Cells and tables.
-
-
-def _figures(latency: Latency) -> tuple[str, ...]:
-    return (*(_quantile(latency, name) for name in QUANTILES), _ms(latency.max_s), f"{latency.n:,}")
-
-
-def _quantile(latency: Latency, name: str) -> str:
-    value_s = latency.quantiles_s[name]
-    return _TOO_SMALL if value_s is None and latency.n else _ms(value_s)
-
-
-def _ms(value_s: float | None) -> str:
-    """Milliseconds; whole ones from a second on, for a histogram keeps three digits and a terminal has few columns."""
-    if value_s is None:
-        return _NONE
-    return f"{value_s * 1e3:,.2f}" if value_s < 1 else f"{value_s * 1e3:,.0f}"
-
-
-def _with_unit(value_s: float | None) -> str:
-    return _NONE if value_s is None else f"{_ms(value_s)} ms"
-
-
-def _share(count: int, total: int) -> str:
-    """A percentage that is 0 or 100 only where it is exactly that."""
-    if not total:
-        return _NONE
-    percent = round(count / total * 100, 2)
-    if percent == 0 < count:
-        return "<0.01%"
-    if percent == 100 and count < total:  # noqa: PLR2004 - per cent
-        return ">99.99%"
-    return f"{percent:.2f}%"
-
-
-def _table(layout: str, rows: Iterable[Row], header: Row = ()) -> Table:
-    """Aligned columns without lines.
-
-    Args:
-        layout: One letter for each column: ``w`` for words, which wrap where the terminal is narrow; ``l`` for labels
-            to the left and ``r`` for numbers to the right, which don't.
-        rows: Plain text, never markup.
-        header: Names of the columns, or nothing.
-    """
-    table = Table(box=None, show_header=bool(header), header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
-    for position, letter in enumerate(layout):
-        name, wraps = header[position] if header else "", letter == "w"
-        # A number that is broken, or that lost its end unseen, would be read as another one.
-        overflow: OverflowMethod = "fold" if wraps else "ellipsis"
-        table.add_column(name, justify=_JUSTIFY[letter], no_wrap=not wraps, overflow=overflow)
-    for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
-    return table
-
-
-@dataclass(frozen=True, slots=True)
-class _Fitting:
-    """The wide table where it fits, the narrow one elsewhere."""
-
-    wide: Table
-    narrow: Table
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = console.measure(self.wide, options=options.update(width=_UNBOUNDED_WIDTH)).maximum
-        yield self.wide if width <= options.max_width else self.narrow
-
-
-def _figure_table(layout: str, rows: Sequence[Row], header: Row) -> RenderableType:
-    """Latencies by `_FIGURES` behind the columns of `layout`; what is too small to show takes two lines if it must."""
-    layout, header = layout + "r" * len(_FIGURES), (*header, *_FIGURES)
-    broken = [tuple(_TOO_SMALL_BROKEN if cell == _TOO_SMALL else cell for cell in row) for row in rows]
-    return _Fitting(_table(layout, rows, header), _table(layout, broken, header))
-
-
-def _spaced(blocks: Sequence[RenderableType]) -> Iterator[RenderableType]:
-    for position, block in enumerate(blocks):
-        if position:
-            yield ""
-        yield block

@@ -243,6 +243,9 @@ def test_the_plain_locust_command_runs_the_example(sink: RunningSink) -> None:
     )
     assert done.returncode == 0, done.stderr
     (total,) = [line.split() for line in done.stderr.splitlines() if "Aggregated" in line][-2:-1]
-    deliveries = sum(ledger.deliveries for ledger in sink.stop().runs.values())
-    assert deliveries == int(total[1]) > 20
+    ledgers = sink.stop().runs.values()
+    assert sum(ledger.deliveries for ledger in ledgers) == int(total[1]) > 20
+    kinds = {kind for ledger in ledgers for kind in ledger.end_to_end}
+    assert "issue" in kinds <= {"issue", "confirmation"}
+    assert sum(ledger.corrupted for ledger in ledgers) == 0
     assert total[2].startswith("0(")

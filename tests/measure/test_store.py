@@ -13,12 +13,15 @@ import pytest
 from support.recording import FACTS, PLAN, MadeUpRun, sample
 
 from loadkit.errors import ExitCode, RunFolderError
+from loadkit.measure.delivery import Delivery, follow_delivery
+from loadkit.measure.ledger import DeliveryLedger
 from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.records import Stage
 from loadkit.measure.statistics import Metric, Series
 from loadkit.measure.store import RunFacts, RunWriter, list_runs, open_run, read_histograms, rebuild_summary
 from loadkit.measure.tables import read_table
 from loadkit.measure.timeline import COUNTERS, GAUGES, KEYS, LATENCIES
+from loadkit.smtp.stamp import Stamp
 
 NAME = "20231114T221320Z-test-127.0.0.1-2525"
 LOST = Reconciliation(1100, 1098, 2, ((0, 5, 6),), 0, 0, 0, 0)
@@ -36,6 +39,52 @@ def test_a_finished_folder_says_the_same_when_read_and_when_rebuilt(tmp_path: Pa
     assert run.summary == summary
     assert rebuild_summary(run) == summary
     assert (run.head.verdict, run.head.exit_code, run.head.complete) == ("failed", 99, True)
+
+
+def test_delivery_is_the_same_when_read_and_when_rebuilt(tmp_path: Path) -> None:
+    run = MadeUpRun(tmp_path)
+    run.recorder.finish(12.0)
+    assert run.recorder.last_accepted_s == pytest.approx(10 + 0.99 * 0.9 + 0.03)
+    ledger = DeliveryLedger(PLAN.run_id)
+    sent_us = int(PLAN.started_at * 1e6)
+    for seq in range(1100):
+        stamp = Stamp(PLAN.run_id, 0, seq, "note", sent_us, sent_us, None)
+        ledger.add(stamp, recipients=1, size_bytes=1, now=PLAN.started_at + seq / 100)
+    course, series = follow_delivery(
+        PLAN,
+        run.recorder.statistics().counters.accepted_per_second,
+        ledger,
+        drained=True,
+        last_accepted_s=run.recorder.last_accepted_s,
+        duration_s=12.0,
+    )
+    delivery = Delivery(LOST, course, ledger.end_to_end, series)
+    summary = run.summary(delivery=delivery)
+    folder = run.writer.finish(summary, 99, 1_700_000_012.5, delivery)
+    assert (course.backlog.max, course.backlog.end, course.delivered_per_s) == (0, 0, 90)
+    assert summary.end_to_end["note"].sent.n == 1100
+    assert open_run(folder).summary == summary
+    assert rebuild_summary(open_run(folder)) == summary
+    rows = pq.read_table(folder / "delivery.parquet").to_pylist()
+    assert [row["accepted"] for row in rows] == [*range(100, 1200, 100), 1100]
+    assert rows[11] == {"second": 11, "accepted": 1100, "delivered": 1100, "backlog": 0}
+
+
+def test_a_summary_of_the_version_before_can_be_read(tmp_path: Path) -> None:
+    folder, summary = MadeUpRun(tmp_path).finish(ledger=LOST)
+    old = json.loads((folder / "summary.json").read_text())
+    del old["course"], old["end_to_end"], old["ledger"]["corrupted"]
+    (folder / "summary.json").write_text(json.dumps(old))
+    (folder / "ledger.json").write_text(json.dumps(old["ledger"]))
+    assert open_run(folder).summary == summary
+    assert rebuild_summary(open_run(folder)) == summary
+
+
+def test_a_ledger_that_is_none_is_named(tmp_path: Path) -> None:
+    folder, _ = MadeUpRun(tmp_path).finish(ledger=LOST)
+    (folder / "ledger.json").write_text('{"accepted": 3}')
+    with pytest.raises(RunFolderError, match="is no ledger"):
+        rebuild_summary(open_run(folder))
 
 
 def test_an_interrupted_run_stays_interrupted_when_rebuilt(tmp_path: Path) -> None:

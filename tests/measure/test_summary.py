@@ -153,7 +153,7 @@ def test_a_run_of_nothing_has_a_summary() -> None:
 
 def test_a_summary_reads_back_from_json(tmp_path: Path) -> None:
     lost = replace(ALL_ARRIVED, lost=2, lost_ranges=((0, 5, 6),))
-    summary = MadeUpRun(tmp_path).summary(ledger=lost)
+    summary = MadeUpRun(tmp_path).summary(delivery=Delivery(lost))
     text = json.dumps(summary.to_dict(), allow_nan=False)
     assert Summary.from_dict(json.loads(text)) == summary
 

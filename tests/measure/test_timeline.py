@@ -121,6 +121,19 @@ def test_a_backlog_that_is_worked_off_later_is_no_throughput() -> None:
     assert counters.within_stage["completed"][1].sum() == 30
 
 
+def test_what_was_accepted_is_known_by_second_of_the_whole_run() -> None:
+    builder, counters = TimelineBuilder(PLAN), Counters(PLAN)
+    assert counters.accepted_per_second.tolist() == []
+    for completed in (0.5, 2.1, 2.9):
+        add(builder, intended=0.1, started=0.2, completed=completed)
+    counters.add(builder.take(3, Gauges(3.0, 0, 0, 0)), 3.0)
+    # Known late, when its second had been given already.
+    add(builder, intended=0.1, started=0.2, completed=2.5)
+    add(builder, intended=0.1, started=0.2, completed=700.5)
+    counters.add(builder.take(701, Gauges(701.0, 0, 0, 0)), 701.0)
+    assert counters.accepted_per_second.tolist() == [1, 0, 3, *[0] * 697, 1]
+
+
 def test_a_second_that_was_cut_off_does_not_count_for_rates() -> None:
     builder, counters = TimelineBuilder(PLAN), Counters(PLAN)
     add(builder, intended=2.1, started=2.1, completed=2.2)

@@ -99,7 +99,7 @@ def test_a_slow_far_end_shows_as_a_backlog_that_grows(start: StartRelay, tmp_pat
     assert [line["passed"] for line in run.summary["thresholds"]] == [False, False, True]
     assert run.summary["flows"]["accepted"]["per_s"] == pytest.approx(RATE_PER_S, rel=0.1)
     course = run.summary["course"]
-    assert course["delivered_per_s"] <= SERVED_PER_S * 1.1
+    assert SERVED_PER_S * 0.7 <= course["delivered_per_s"] <= SERVED_PER_S * 1.1
     growth_per_s = RATE_PER_S - course["delivered_per_s"]
     assert course["backlog"]["grows"]
     assert course["backlog"]["slope_per_s"] == pytest.approx(growth_per_s, rel=0.3)

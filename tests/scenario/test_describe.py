@@ -81,6 +81,13 @@ def test_a_closed_loop_in_words(load: str, words: str, count: int | None) -> Non
             "target: {url: 'smtp://mail.example.net'}",
             "  It would be refused: if you may load it, add mail.example.net to target.allow.",
         ),
+        (
+            "delivery: {sinks: ['http://127.0.0.1:8025', 'http://127.0.0.1:8026'], drain: 90s}",
+            (
+                "What arrives is asked of http://127.0.0.1:8025, http://127.0.0.1:8026.\n"
+                "After the load the run waits for what was accepted, as long as something arrives every 1m30s.\n"
+            ),
+        ),
         ("sessions: {stop_after: rcpt}", "Conversations stop after rcpt: nothing is delivered."),
         (
             "sessions: {messages_per_session: {uniform: [1, 9]}}",

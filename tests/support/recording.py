@@ -99,7 +99,7 @@ class MadeUpRun:
             self.samples.append(sample(second + 1.0, cpu=cpu))
             self.writer.append_generator(self.samples[-1])
 
-    def summary(self, *, ledger: Reconciliation | None = None, interrupted: bool = False) -> Summary:
+    def summary(self, *, delivery: Delivery | None = None, interrupted: bool = False) -> Summary:
         """The summary as of now."""
         return summarize(
             self.recorder.statistics(),
@@ -108,12 +108,12 @@ class MadeUpRun:
             THRESHOLDS,
             duration_s=12.0,
             interrupted=interrupted,
-            delivery=None if ledger is None else Delivery(ledger),
+            delivery=delivery,
         )
 
     def finish(self, *, ledger: Reconciliation | None = None, interrupted: bool = False) -> tuple[Path, Summary]:
         """Write the rest; the run's folder and its summary."""
         self.recorder.finish(12.0)
-        summary = self.summary(ledger=ledger, interrupted=interrupted)
         delivery = None if ledger is None else Delivery(ledger)
+        summary = self.summary(delivery=delivery, interrupted=interrupted)
         return self.writer.finish(summary, 99, 1_700_000_012.5, delivery), summary
