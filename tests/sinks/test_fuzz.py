@@ -114,8 +114,8 @@ def run(engine: Engine, pieces: list[bytes], *, credentials: bool = False, lmtp:
 def test_noise_is_answered_by_replies_only(engine: Engine, noise: list[bytes], options: tuple[bool, bool]) -> None:
     replies, _ = run(engine, noise, credentials=options[0], lmtp=options[1])
     assert REPLIES.fullmatch(replies)
-    # How aiosmtpd tells of an exception in itself.
-    assert b"500 Error: (" not in replies
+    # How aiosmtpd tells of an exception in itself; that a client leaves within a line is one to it.
+    assert b"500 Error: (" not in replies.replace(b"500 Error: (IncompleteReadError)", b"")
 
 
 @fuzz
