@@ -75,7 +75,7 @@ class LiveTotals:
 
 
 class Recorder:
-    """Keeps what happened in a run, in memory that doesn't grow with the run's length.
+    """Keeps what happened in a run, in memory that grows by a bit for each message and eight bytes for each second.
 
     Args:
         plan: Stages and kinds that the rows' numbers refer to.
