@@ -53,8 +53,8 @@ class Intake:
 
     Deliveries without a usable id belong to no run and are kept apart, in the ledger `unidentified`.
 
-    What is taken waits until there is a batch of it or somebody asks. One after the other in a tight loop costs half of
-    what it costs between system calls, each of which leaves the caches cold: 4 us instead of 9 per message.
+    What is taken waits until there is a batch of it or somebody asks, since in a tight loop it is dealt with in warm
+    caches, about 5 us per message, and between system calls in cold ones.
     """
 
     def __init__(self) -> None:
