@@ -116,6 +116,7 @@ class Connection(SMTP):
         self._leaving = False
         self._meeting = False
         self._ended = False
+        self._cut_off = False
         self._drip_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -140,6 +141,13 @@ class Connection(SMTP):
             return super().eof_received()
         self._ended = True
         return self.session is None or self.session.ssl is None
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Say nothing to a client that ended its side within a line."""
+        if isinstance(error, asyncio.IncompleteReadError):
+            self._cut_off = True
+            return ""
+        return await super().handle_exception(error)
 
     def leave(self) -> None:
         """Say 421 and close the connection, after the transaction that is under way."""
@@ -235,6 +243,8 @@ class Connection(SMTP):
 
     async def push(self, status: AnyStr) -> None:
         """Send a reply, slowly if the behaviour says so."""
+        if self._cut_off:
+            raise asyncio.CancelledError
         if not self._drip_s:
             await super().push(status)
             if self._ended and self._reader.at_eof():
