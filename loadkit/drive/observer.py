@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psutil
 
+from loadkit.drive.clocks import unix_offset_s
 from loadkit.measure.records import Batch, Rows, Tx
 from loadkit.measure.validity import GeneratorSample
 
@@ -53,7 +54,7 @@ class Observer:
             lag_p99_s=self._lag_p99_s(),
             rss_bytes=self._process.memory_info().rss,
             loop_stall_max_s=stall_s,
-            clock_drift_s=time.time() - self._epoch_unix_s - (now - self._epoch_s),
+            clock_drift_s=unix_offset_s() - (self._epoch_unix_s - self._epoch_s),
         )
         self._at, self._cpu_s = now, cpu_s
         self._keep(sample)

@@ -17,6 +17,7 @@ from locust.env import Environment
 from locust.event import Events
 
 from loadkit.drive.build import build_policy, build_wiring
+from loadkit.drive.clocks import unix_offset_s
 from loadkit.drive.composer import ClosedLoop, Composer, scheduled_arrivals
 from loadkit.drive.control import Control, Course
 from loadkit.drive.drain import Drain
@@ -261,11 +262,11 @@ def _start_times(*, whole_second: bool) -> tuple[float, float]:
     Args:
         whole_second: Whether it must be a whole Unix second, as sinks count deliveries: then both ends count alike.
     """
-    now_s, now_unix_s = perf_counter(), time.time()
-    start_unix_s = now_unix_s + _LEAD_S
+    offset_s = unix_offset_s()
+    start_unix_s = perf_counter() + offset_s + _LEAD_S
     if whole_second:
         start_unix_s = float(math.ceil(start_unix_s))
-    return now_s + start_unix_s - now_unix_s, start_unix_s
+    return start_unix_s - offset_s, start_unix_s
 
 
 def _plan(request: RunRequest, kinds: tuple[str, ...], started_at: float) -> RunPlan:
