@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from loadkit.measure.recorder import LiveTotals
+    from loadkit.measure.books import LiveTotals
 
 
 @dataclass(frozen=True, slots=True)

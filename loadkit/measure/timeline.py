@@ -24,6 +24,9 @@ Integers = npt.NDArray[np.int64]
 TimelineRows = dict[str, npt.NDArray[np.generic]]
 """Columns of equal length: `KEYS` and `COUNTERS` whole numbers, `GAUGES` and `LATENCIES` float with NaN for none."""
 
+RowValues = tuple[Integers, Integers]
+"""Row and microseconds of each value."""
+
 CLASSES = tuple(OutcomeClass)
 FAILED = {kind: f"failed_{kind.value}" for kind in CLASSES if kind is not OutcomeClass.ACCEPTED}
 
@@ -108,6 +111,13 @@ class TimelineBuilder:
             before_second: Seconds from this one on stay pending.
             gauges: The driver's state, for the seconds that were not given yet.
         """
+        rows, response, service = self.take_values(before_second, gauges)
+        rows |= _quantiles(*response, rows["second"].size, RESPONSE_QUANTILES)
+        rows |= _quantiles(*service, rows["second"].size, SERVICE_QUANTILES)
+        return rows
+
+    def take_values(self, before_second: int, gauges: Gauges) -> tuple[TimelineRows, RowValues, RowValues]:
+        """As `take`, but instead of latencies the response times and the service times of the rows."""
         done = self._transactions.take(before_second)
         had_start = done[:, done[3] >= 0]
         accepted = done[:, done[2] == _ACCEPTED]
@@ -118,19 +128,17 @@ class TimelineBuilder:
         }
         for counter, pending in self._arrivals.items():
             events[counter] = self._keys(*pending.take(before_second))
-        index = _KeyIndex(np.concatenate((self._grid(before_second), *events.values())))
+        index = KeyIndex(np.concatenate((self._grid(before_second), *events.values())))
         rows = self._key_columns(index.keys)
         rows |= {counter: index.count(happened) for counter, happened in events.items()}
         for number, kind in enumerate(CLASSES):
             if kind in FAILED:
                 rows[FAILED[kind]] = index.count(events["completed"][done[2] == number])
         rows["accepted_bytes"] = index.count(events["accepted"], weights=accepted[6])
-        row = index.rows(events["completed"])
-        rows |= _quantiles(row, done[4], index.keys.size, RESPONSE_QUANTILES)
-        rows |= _quantiles(row[done[3] >= 0], had_start[5], index.keys.size, SERVICE_QUANTILES)
         rows |= self._gauge_columns(index.keys, gauges)
         self._next_second = max(self._next_second, before_second)
-        return rows
+        row = index.rows(events["completed"])
+        return rows, (row, done[4]), (row[done[3] >= 0], had_start[5])
 
     def _keys(self, second: Integers, cell: Integers) -> Integers:
         return second * self._cells + cell
@@ -151,7 +159,7 @@ class TimelineBuilder:
         return {name: np.where(new, float(getattr(gauges, name)), np.nan) for name in GAUGES}
 
 
-class _KeyIndex:
+class KeyIndex:
     """The distinct keys, ascending, and the row of each; by a dense table, for keys of a flush lie close together."""
 
     def __init__(self, keys: Integers) -> None:
@@ -161,9 +169,11 @@ class _KeyIndex:
         self._rows: Integers = np.cumsum(present) - 1
 
     def rows(self, keys: Integers) -> Integers:
+        """The row of each key."""
         return self._rows[keys - self._first]
 
     def count(self, keys: Integers, weights: Integers | None = None) -> Integers:
+        """How often each distinct key occurs, or the sum of its weights."""
         return np.bincount(self.rows(keys), weights=weights, minlength=self.keys.size).astype(np.int64)
 
 

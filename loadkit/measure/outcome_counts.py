@@ -1,0 +1,103 @@
+"""Counts of how transactions and session set-ups ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from loadkit.measure.records import MAX_OUTCOMES
+from loadkit.measure.statistics import OutcomeCount
+from loadkit.measure.timeline import CLASSES
+from loadkit.smtp.dialogue import STOPPED
+from loadkit.smtp.outcome import OutcomeClass, Phase
+
+if TYPE_CHECKING:
+    from loadkit.measure.records import OutcomeTable, RunPlan
+    from loadkit.smtp.outcome import Outcome
+
+Integers = npt.NDArray[np.int64]
+
+SETUPS = -1
+"""In place of a cell: of session set-ups."""
+ACCEPTED = CLASSES.index(OutcomeClass.ACCEPTED)
+
+# The table adds one outcome per class and phase after it is full.
+_OUTCOMES = MAX_OUTCOMES + len(OutcomeClass) * len(Phase)
+
+
+class OutcomeCounts:
+    """Counts per outcome, and what the numbers of outcomes mean as arrays.
+
+    Args:
+        outcomes: The outcomes that numbers refer to; may grow meanwhile.
+        plan: The run's stages and kinds; stage x kinds + kind is a cell.
+
+    Attributes:
+        classes: Index into `CLASSES` of each outcome.
+        unanswered: Whether the content was sent and the final reply never came, of each outcome.
+        stopped: Whether the message was not to be finished, of each outcome.
+    """
+
+    def __init__(self, outcomes: OutcomeTable, plan: RunPlan) -> None:
+        self._table = outcomes
+        self._plan = plan
+        self._known = 0
+        # The last row is that of set-ups, as `SETUPS` says.
+        self._counts = np.zeros((len(plan.stages) * len(plan.kinds) + 1, _OUTCOMES), dtype=np.int64)
+        self.classes = np.zeros(_OUTCOMES, dtype=np.int64)
+        self.unanswered = np.zeros(_OUTCOMES, dtype=np.bool_)
+        self.stopped = np.zeros(_OUTCOMES, dtype=np.bool_)
+
+    def learn(self) -> None:
+        """Look at the outcomes that are new in the table."""
+        for number in range(self._known, len(self._table)):
+            outcome = self._table[number]
+            self.classes[number] = CLASSES.index(outcome.kind)
+            self.stopped[number] = outcome.reason == STOPPED
+            self.unanswered[number] = outcome.phase is Phase.DOT and not outcome.code and not outcome.accepted
+        self._known = len(self._table)
+
+    def count(self, cells: Integers, outcomes: Integers) -> None:
+        """Count transactions: the cell and the outcome's number of each."""
+        np.add.at(self._counts, (cells, outcomes), 1)
+
+    def count_setups(self, outcomes: Integers) -> None:
+        """Count session set-ups: the outcome's number of each."""
+        np.add.at(self._counts[SETUPS], outcomes, 1)
+
+    def add(self, cell: int, outcome: Outcome, count: int) -> None:
+        """Add what was counted elsewhere; a cell of `SETUPS` means session set-ups."""
+        number = self._table.intern(outcome)
+        self.learn()
+        self._counts[cell, number] += count
+
+    def take(self) -> tuple[tuple[int, Outcome, int], ...]:
+        """What `add` takes of all that was counted since the last call, which is forgotten here."""
+        setups = len(self._counts) + SETUPS
+        taken = tuple(
+            (SETUPS if cell == setups else cell, self._table[number], count)
+            for cell, number, count in self._above_zero()
+        )
+        self._counts[:] = 0
+        return taken
+
+    def setup_totals(self) -> tuple[int, int]:
+        """Set-ups ended and set-ups failed."""
+        setups = self._counts[SETUPS]
+        total = int(setups.sum())
+        return total, total - int(setups[self.classes == ACCEPTED].sum())
+
+    def listed(self) -> tuple[OutcomeCount, ...]:
+        """All counts above zero, set-ups last."""
+        names = [(stage.name, kind) for stage in self._plan.stages for kind in self._plan.kinds]
+        return tuple(
+            OutcomeCount(*names[cell], self._table[number], count)
+            if cell < len(names)
+            else OutcomeCount("", "", self._table[number], count)
+            for cell, number, count in self._above_zero()
+        )
+
+    def _above_zero(self) -> list[tuple[int, int, int]]:
+        return [(cell, number, int(self._counts[cell, number])) for cell, number in np.argwhere(self._counts).tolist()]
