@@ -14,7 +14,7 @@ from loadkit.cli._bundled_sink import bundled_sink
 from loadkit.cli._output import print_json, print_note, print_summary
 from loadkit.cli._progress import ProgressLine
 from loadkit.cli._sink_ledgers import sink_ledgers
-from loadkit.drive.runner import RunRequest
+from loadkit.drive.results import RunRequest
 from loadkit.drive.runner import run as drive
 from loadkit.errors import ExitCode, TargetError, UsageError
 from loadkit.measure.store import open_run

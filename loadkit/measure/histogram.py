@@ -58,6 +58,11 @@ _HIGHEST = _LOWEST + _WIDTH - 1
 _MIDDLE = _LOWEST + (_WIDTH >> 1)
 
 
+def highest_us(indexes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The upper ends in microseconds of the steps at indexes of `counts_index`."""
+    return _HIGHEST[indexes]
+
+
 def nearest_rank(quantile: float, total: npt.NDArray[np.int64] | np.int64) -> npt.NDArray[np.int64]:
     """The rank from 1 of a quantile among sorted values: ceil(q n), and at least 1.
 

@@ -1,0 +1,115 @@
+"""The timeline rows of several workers as those of one run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from loadkit.measure.histogram import COUNTS_LENGTH, highest_us, nearest_rank
+from loadkit.measure.timeline import (
+    COUNTERS,
+    GAUGES,
+    KEYS,
+    RESPONSE_QUANTILES,
+    SERVICE_QUANTILES,
+    KeyIndex,
+    Pending,
+    TimelineRows,
+)
+
+if TYPE_CHECKING:
+    from loadkit.measure.records import RunPlan
+    from loadkit.measure.worker_report import SparseCounts, WorkerReport
+
+Integers = npt.NDArray[np.int64]
+
+_SECOND, _STAGE, _KIND = (KEYS.index(name) for name in ("second", "stage", "kind"))
+
+
+class RowMerger:
+    """Adds up rows of the same second, stage and kind; latencies come from the counts of all workers.
+
+    A second is given once with its latencies. What is told of it later adds to the counters, as in any timeline.
+
+    Args:
+        plan: The run's stages and kinds.
+    """
+
+    def __init__(self, plan: RunPlan) -> None:
+        self._kinds = len(plan.kinds)
+        self._cells = len(plan.stages) * self._kinds
+        self._rows = Pending(len(KEYS) + len(COUNTERS) + len(GAUGES))
+        # Second, stage x kinds + kind, index of the value, count.
+        self._response, self._service = Pending(4), Pending(4)
+        self._next_second = 0
+
+    def add(self, report: WorkerReport) -> None:
+        """Take the rows of a report."""
+        seconds, cells = report.rows[_SECOND], report.rows[_STAGE] * self._kinds + report.rows[_KIND]
+        self._rows.add(report.rows)
+        for pending, values in ((self._response, report.response), (self._service, report.service)):
+            pending.add(_located(values, seconds, cells))
+
+    def take(self, before_second: int) -> TimelineRows:
+        """Rows of all that was told of the seconds before one and was not given yet.
+
+        Args:
+            before_second: Seconds from this one on stay pending.
+        """
+        rows = self._rows.take(before_second)
+        keys = self._keys(rows[_SECOND], rows[_STAGE] * self._kinds + rows[_KIND])
+        index = KeyIndex(keys)
+        merged = self._key_columns(index.keys)
+        counters, gauges = rows[len(KEYS) : -len(GAUGES)], rows[-len(GAUGES) :]
+        merged |= {name: index.count(keys, counts) for name, counts in zip(COUNTERS, counters, strict=True)}
+        fresh = index.keys >= self._next_second * self._cells
+        for name, values in zip(GAUGES, gauges, strict=True):
+            merged[name] = _sums_of_known(index, keys, values, fresh)
+        for pending, quantiles in ((self._response, RESPONSE_QUANTILES), (self._service, SERVICE_QUANTILES)):
+            second, cell, indexes, counts = pending.take(before_second)
+            row = index.rows(self._keys(second, cell))
+            merged |= _quantiles(row, indexes, counts, fresh, quantiles)
+        self._next_second = max(self._next_second, before_second)
+        return merged
+
+    def _keys(self, second: Integers, cell: Integers) -> Integers:
+        return second * self._cells + cell
+
+    def _key_columns(self, keys: Integers) -> TimelineRows:
+        second, cell = np.divmod(keys, self._cells)
+        stage, kind = np.divmod(cell, self._kinds)
+        return {"second": second, "stage": stage, "kind": kind}
+
+
+def _located(values: SparseCounts, seconds: Integers, cells: Integers) -> Integers:
+    return np.stack((seconds[values.numbers], cells[values.numbers], values.indexes, values.counts))
+
+
+def _sums_of_known(
+    index: KeyIndex, keys: Integers, values: Integers, fresh: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Sums by key of what is not -1; NaN where nothing is known, or the second was given before."""
+    known = values >= 0
+    sums = index.count(keys[known], values[known]).astype(np.float64)
+    return np.where(fresh & (index.count(keys[known]) > 0), sums, np.nan)
+
+
+def _quantiles(
+    row: Integers, indexes: Integers, counts: Integers, fresh: npt.NDArray[np.bool_], wanted: dict[str, float]
+) -> TimelineRows:
+    """Nearest-rank quantiles in seconds by row, each the upper end of its histogram step; NaN for rows without any."""
+    order = np.argsort(row * COUNTS_LENGTH + indexes)
+    row, indexes, counts = row[order], indexes[order], counts[order]
+    reached = np.cumsum(counts)
+    totals = np.bincount(row, weights=counts, minlength=fresh.size).astype(np.int64)
+    before = np.cumsum(totals) - totals
+    used = fresh & (totals > 0)
+    columns: TimelineRows = {}
+    for name, quantile in wanted.items():
+        column = np.full(fresh.size, np.nan)
+        rank = before[used] + nearest_rank(quantile, totals[used])
+        column[used] = highest_us(indexes[np.searchsorted(reached, rank)]) / 1e6
+        columns[name] = column
+    return columns
