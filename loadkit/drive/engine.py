@@ -38,25 +38,38 @@ if TYPE_CHECKING:
 LEAD_S = 0.25
 
 
+def new_environment() -> Environment:
+    """Locust's environment of a process that sends, which takes messages in batches."""
+    environment = Environment(events=Events())
+    environment.events.request = RequestHook()
+    environment.stats = BulkStats()
+    return environment
+
+
 class Engine:
     """A sender made ready; to start it takes the moment of the run's start.
 
     Args:
+        environment: From `new_environment`; it gets the user that hosts the sender.
         scenario: What to send and when, in the whole run.
         target: Where to.
         stretch: Factor on all durations.
         share: Which part of it is sent by this process.
-
-    Attributes:
-        environment: Locust's, with the user that hosts the sender once there is a control.
 
     Raises:
         LoadkitError: If nothing can be sent: the target has no address, a credential is missing, a worker no session.
     """
 
     def __init__(
-        self, scenario: Scenario, target: TargetAddress, *, stretch: float = 1.0, share: Share = WHOLE
+        self,
+        environment: Environment,
+        scenario: Scenario,
+        target: TargetAddress,
+        *,
+        stretch: float = 1.0,
+        share: Share = WHOLE,
     ) -> None:
+        self._environment = environment
         self._scenario = share.of_scenario(scenario)
         self._stretch = stretch
         self._share = share
@@ -66,17 +79,13 @@ class Engine:
         self._policy = build_policy(self._scenario, stream=share.index)
         self._addresses = resolve(target.host, target.port)
         _raise_descriptor_limit()
-        self._hook, self._stats = RequestHook(), BulkStats()
-        self.environment = Environment(events=Events())
-        self.environment.events.request = self._hook
-        self.environment.stats = self._stats
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Names of the message kinds."""
         return self._mix.kinds
 
-    def control(
+    def control(  # noqa: PLR0917 - the parts of a run, put together in one place
         self,
         plan: RunPlan,
         epoch_s: float,
@@ -96,9 +105,7 @@ class Engine:
             each_second: See `Control`.
         """
         load = self._scenario.load
-        composer = Composer(
-            self._mix, plan.run_id, self._share.index, epoch_unix_s=plan.started_at, epoch_s=epoch_s
-        )
+        composer = Composer(self._mix, plan.run_id, self._share.index, epoch_unix_s=plan.started_at, epoch_s=epoch_s)
         journal = Journal(outcomes)
         sender = Sender(
             self._wiring,
@@ -115,11 +122,13 @@ class Engine:
             self._pacer(sender, epoch_s) if load.open_loop else None,
             journal,
             recorder,
-            EventFeed(self._hook, self._stats, self._mix.kinds, outcomes, plan.started_at),
+            EventFeed(
+                self._environment.events.request, self._environment.stats, self._mix.kinds, outcomes, plan.started_at
+            ),
             observer,
             each_second,
         )
-        self.environment.user_classes = [type("ScenarioUser", (ScenarioUser,), {"control": control})]
+        self._environment.user_classes = [type("ScenarioUser", (ScenarioUser,), {"control": control})]
         return control
 
     def _pacer(self, sender: Sender, epoch_s: float) -> Pacer:

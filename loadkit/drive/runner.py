@@ -8,7 +8,7 @@ from pathlib import Path
 
 import gevent
 
-from loadkit.drive.engine import LEAD_S, Engine, plan_of, start_times
+from loadkit.drive.engine import LEAD_S, Engine, new_environment, plan_of, start_times
 from loadkit.drive.observer import Observer
 from loadkit.drive.results import Ending, Results, RunRequest
 from loadkit.measure.recorder import Recorder
@@ -37,7 +37,8 @@ class _Runner:
 
     def __init__(self, request: RunRequest) -> None:
         scenario = request.scenario
-        engine = Engine(scenario, request.target, stretch=request.stretch)
+        self._environment = new_environment()
+        engine = Engine(self._environment, scenario, request.target, stretch=request.stretch)
         epoch_s, epoch_unix_s = start_times(LEAD_S, whole_second=request.ledger_source is not None)
         plan = plan_of(
             scenario.load, secrets.token_hex(6), engine.kinds, started_at=epoch_unix_s, stretch=request.stretch
@@ -48,7 +49,6 @@ class _Runner:
         self._results = Results(request, plan, self._recorder, writer)
         self._observer = Observer(epoch_s, epoch_unix_s, self._results.keep_samples)
         self._control = engine.control(plan, epoch_s, outcomes, self._recorder, self._observer, self._each_second)
-        self._environment = engine.environment
         self._terminated = False
 
     def run(self) -> Path:

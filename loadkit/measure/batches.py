@@ -33,9 +33,7 @@ class BatchReader:
         last_accepted_s: Seconds from the run's start to the last accepting reply; None without any.
     """
 
-    def __init__(
-        self, plan: RunPlan, outcomes: OutcomeCounts, record: Callable[[Integers, Integers], object]
-    ) -> None:
+    def __init__(self, plan: RunPlan, outcomes: OutcomeCounts, record: Callable[[Integers, Integers], object]) -> None:
         cells = len(plan.stages) * len(plan.kinds)
         self._kinds = len(plan.kinds)
         self._first_numbers = np.arange(len(TRANSACTION_METRICS), dtype=np.int64)[:, None] * cells

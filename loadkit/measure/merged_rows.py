@@ -41,6 +41,8 @@ class RowMerger:
         self._kinds = len(plan.kinds)
         self._cells = len(plan.stages) * self._kinds
         self._rows = Pending(len(KEYS) + len(COUNTERS) + len(GAUGES))
+        # Second and gauges: a worker's rows of a second all have the same, and it needs no row of every kind.
+        self._gauges = Pending(1 + len(GAUGES))
         # Second, stage x kinds + kind, index of the value, count.
         self._response, self._service = Pending(4), Pending(4)
         self._next_second = 0
@@ -49,6 +51,9 @@ class RowMerger:
         """Take the rows of a report."""
         seconds, cells = report.rows[_SECOND], report.rows[_STAGE] * self._kinds + report.rows[_KIND]
         self._rows.add(report.rows)
+        known = report.rows[:, report.rows[-1] >= 0]
+        _, firsts = np.unique(known[_SECOND], return_index=True)
+        self._gauges.add(known[[_SECOND, *range(-len(GAUGES), 0)]][:, firsts])
         for pending, values in ((self._response, report.response), (self._service, report.service)):
             pending.add(_located(values, seconds, cells))
 
@@ -62,11 +67,10 @@ class RowMerger:
         keys = self._keys(rows[_SECOND], rows[_STAGE] * self._kinds + rows[_KIND])
         index = KeyIndex(keys)
         merged = self._key_columns(index.keys)
-        counters, gauges = rows[len(KEYS) : -len(GAUGES)], rows[-len(GAUGES) :]
+        counters = rows[len(KEYS) : -len(GAUGES)]
         merged |= {name: index.count(keys, counts) for name, counts in zip(COUNTERS, counters, strict=True)}
-        fresh = index.keys >= self._next_second * self._cells
-        for name, values in zip(GAUGES, gauges, strict=True):
-            merged[name] = _sums_of_known(index, keys, values, fresh)
+        fresh = merged["second"] >= self._next_second
+        merged |= self._gauge_columns(merged["second"].astype(np.int64), self._gauges.take(before_second), fresh)
         for pending, quantiles in ((self._response, RESPONSE_QUANTILES), (self._service, SERVICE_QUANTILES)):
             second, cell, indexes, counts = pending.take(before_second)
             row = index.rows(self._keys(second, cell))
@@ -82,18 +86,19 @@ class RowMerger:
         stage, kind = np.divmod(cell, self._kinds)
         return {"second": second, "stage": stage, "kind": kind}
 
+    @staticmethod
+    def _gauge_columns(second: Integers, known: Integers, fresh: npt.NDArray[np.bool_]) -> TimelineRows:
+        """Sums over the workers by second; NaN where the second was given before."""
+        index = KeyIndex(np.concatenate((second, known[0])))
+        columns: TimelineRows = {}
+        for name, values in zip(GAUGES, known[1:], strict=True):
+            sums = np.bincount(index.rows(known[0]), weights=values, minlength=index.keys.size)
+            columns[name] = np.where(fresh, sums[index.rows(second)], np.nan)
+        return columns
+
 
 def _located(values: SparseCounts, seconds: Integers, cells: Integers) -> Integers:
     return np.stack((seconds[values.numbers], cells[values.numbers], values.indexes, values.counts))
-
-
-def _sums_of_known(
-    index: KeyIndex, keys: Integers, values: Integers, fresh: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float64]:
-    """Sums by key of what is not -1; NaN where nothing is known, or the second was given before."""
-    known = values >= 0
-    sums = index.count(keys[known], values[known]).astype(np.float64)
-    return np.where(fresh & (index.count(keys[known]) > 0), sums, np.nan)
 
 
 def _quantiles(

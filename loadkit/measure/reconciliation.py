@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from loadkit.measure.bitmap import SequenceBitmap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Set
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from loadkit.measure.ledger import DeliveryLedger
 
@@ -54,7 +55,7 @@ def reconcile(
     delivered: DeliveryLedger,
     *,
     unanswered: Mapping[int, SequenceBitmap] | None = None,
-    silenced: Set[int] = frozenset(),
+    silenced: AbstractSet[int] = frozenset(),
 ) -> Reconciliation:
     """Compare what the target accepted with what arrived.
 

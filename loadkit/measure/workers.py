@@ -22,8 +22,8 @@ class WorkerRecord:
         reported_s: Seconds since the run's start that its last report told everything up to.
         lost: Why it did not come to its end, in words; empty if it did.
         silence_s: The longest time without a report from it.
-        scheduled: Arrivals of its share in the measured stages; None where no number is set beforehand.
-        offered: Those of them that it reported as offered.
+        scheduled: Arrivals of its share in the measured stages, where it was lost and their number is set beforehand.
+        offered: Arrivals in the measured stages that it reported as offered.
         clock_ahead_s: By how much its clock was ahead of the master's when they were furthest apart.
         clock_error_s: How far that may be wrong: half of the round trip.
     """

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadkit.errors import UsageError
+from loadkit.scenario.arrivals import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +114,28 @@ class Stripe:
 
     def _own_slots(self, slots: int) -> int:
         return max(0, -(-(slots - self._index) // self._count))
+
+
+def arrivals_of(scenario: Scenario, share: Share, *, stretch: float, until_s: float) -> int | None:
+    """How many arrivals a worker has in the measured stages; None where no number is set beforehand.
+
+    Args:
+        scenario: The whole run's.
+        share: Which worker, of how many.
+        stretch: Factor on all durations.
+        until_s: When arrivals ended in seconds since the run's start; infinite if the schedule came to its end.
+    """
+    load, stripe = scenario.load, stripe_of(scenario, share)
+    if not load.open_loop:
+        return None if load.messages is None else stripe.before(load.messages)
+    schedule = Schedule(load, scenario.seed, stretch=stretch)
+    measured = np.array([stage.measured for stage in schedule.stages])
+    first = count = 0
+    for block in schedule.blocks():
+        times_s = block[stripe.places(first, len(block))]
+        count += int(np.count_nonzero(measured[schedule.stage_of(times_s)] & (times_s < until_s)))
+        first += len(block)
+    return count
 
 
 def stripe_of(scenario: Scenario, share: Share) -> Stripe:
