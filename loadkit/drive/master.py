@@ -292,10 +292,11 @@ def _listen(spread: Spread) -> Any:
     hint = "choose another --master-port, or an address of this machine for --master-bind"
     try:
         return Environment(events=Events()).create_master_runner(spread.host, spread.port)
-    except SystemExit:  # its way to say that the port is taken
-        raise UsageError(f"{format_host_port(spread.host, spread.port)} is in use", hint=hint) from None
-    except (RPCError, ZMQError) as error:
-        raise UsageError(f"can't listen on {format_host_port(spread.host, spread.port)}: {error}", hint=hint) from error
+    except (RPCError, ZMQError, SystemExit) as error:  # the last is its way to say that the port is taken
+        taken = isinstance(error, SystemExit) or "in use" in str(error)
+        reason = "another program listens there" if taken else str(error)
+        place = format_host_port(spread.host, spread.port)
+        raise UsageError(f"can't listen on {place}: {reason}", hint=hint) from error
 
 
 @contextmanager

@@ -108,10 +108,14 @@ class Histogram:
             self._fit(int(indexes.max()) + 1)
             np.add.at(self._counts, indexes, counts)
 
+    def add_all(self, counts: npt.NDArray[np.int64]) -> None:
+        """Add counts at the indexes from 0 on."""
+        self._fit(counts.size)
+        self._counts[: counts.size] += counts
+
     def merge(self, other: Histogram) -> None:
         """Add another histogram's counts to this one's."""
-        self._fit(other._counts.size)
-        self._counts[: other._counts.size] += other._counts
+        self.add_all(other._counts)
 
     def _fit(self, length: int) -> None:
         if length > self._counts.size:

@@ -70,9 +70,13 @@ class HistogramBank:
         used: list[int] = np.flatnonzero(self._rows >= 0).tolist()
         return used
 
+    def row(self, number: int) -> Integers:
+        """Counts of a histogram from index 0 on."""
+        return self._counts[self._rows[number], : self._top if self._rows[number] >= 0 else 0]
+
     def get(self, number: int) -> tuple[Integers, Integers]:
         """Indexes and counts of a histogram, without zeros."""
-        row = self._counts[self._rows[number], : self._top if self._rows[number] >= 0 else 0]
+        row = self.row(number)
         indexes = np.flatnonzero(row)
         return indexes, row[indexes]
 
@@ -147,7 +151,7 @@ class IntervalHistograms(Mapping["Series", Histogram]):
         histogram = Histogram()
         histogram.merge(self._totals.get(number, histogram))
         for bank in (self._closed, self._open):
-            histogram.add_counts(*bank.get(number))
+            histogram.add_all(bank.row(number))
         return histogram
 
     def __iter__(self) -> Iterator[Series]:

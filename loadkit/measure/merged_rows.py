@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Integers = npt.NDArray[np.int64]
 
+# More messages than one worker can count in one step of one second.
+_COUNT_BITS = 24
+
 _SECOND, _STAGE, _KIND = (KEYS.index(name) for name in ("second", "stage", "kind"))
 
 
@@ -69,11 +72,12 @@ class RowMerger:
         merged = self._key_columns(index.keys)
         counters = rows[len(KEYS) : -len(GAUGES)]
         merged |= {name: index.count(keys, counts) for name, counts in zip(COUNTERS, counters, strict=True)}
-        fresh = merged["second"] >= self._next_second
-        merged |= self._gauge_columns(merged["second"].astype(np.int64), self._gauges.take(before_second), fresh)
+        second = merged["second"].astype(np.int64)
+        fresh = second >= self._next_second
+        merged |= self._gauge_columns(second, self._gauges.take(before_second), fresh)
         for pending, quantiles in ((self._response, RESPONSE_QUANTILES), (self._service, SERVICE_QUANTILES)):
-            second, cell, indexes, counts = pending.take(before_second)
-            row = index.rows(self._keys(second, cell))
+            seconds, cells, indexes, counts = pending.take(before_second)
+            row = index.rows(self._keys(seconds, cells))
             merged |= _quantiles(row, indexes, counts, fresh, quantiles)
         self._next_second = max(self._next_second, before_second)
         return merged
@@ -105,9 +109,9 @@ def _quantiles(
     row: Integers, indexes: Integers, counts: Integers, fresh: npt.NDArray[np.bool_], wanted: dict[str, float]
 ) -> TimelineRows:
     """Nearest-rank quantiles in seconds by row, each the upper end of its histogram step; NaN for rows without any."""
-    order = np.argsort(row * COUNTS_LENGTH + indexes)
-    row, indexes, counts = row[order], indexes[order], counts[order]
-    reached = np.cumsum(counts)
+    # To sort numbers that hold all three is ten times faster than to sort by one and pick the others.
+    ordered = np.sort((row * COUNTS_LENGTH + indexes) << _COUNT_BITS | counts)
+    reached = np.cumsum(ordered & ((1 << _COUNT_BITS) - 1))
     totals = np.bincount(row, weights=counts, minlength=fresh.size).astype(np.int64)
     before = np.cumsum(totals) - totals
     used = fresh & (totals > 0)
@@ -115,6 +119,6 @@ def _quantiles(
     for name, quantile in wanted.items():
         column = np.full(fresh.size, np.nan)
         rank = before[used] + nearest_rank(quantile, totals[used])
-        column[used] = highest_us(indexes[np.searchsorted(reached, rank)]) / 1e6
+        column[used] = highest_us((ordered[np.searchsorted(reached, rank)] >> _COUNT_BITS) % COUNTS_LENGTH) / 1e6
         columns[name] = column
     return columns

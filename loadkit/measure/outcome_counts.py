@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,12 +20,28 @@ if TYPE_CHECKING:
 
 Integers = npt.NDArray[np.int64]
 
-SETUPS = -1
-"""In place of a cell: of session set-ups."""
+_SETUPS = -1
 ACCEPTED = CLASSES.index(OutcomeClass.ACCEPTED)
 
 # The table adds one outcome per class and phase after it is full.
 _OUTCOMES = MAX_OUTCOMES + len(OutcomeClass) * len(Phase)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeTally:
+    """Counts of outcomes on their way from a worker to its master; arrays of equal length.
+
+    Args:
+        outcomes: The outcomes that occurred.
+        cells: Stage x kinds + kind; one past the last cell means session set-ups.
+        which: Index into `outcomes`.
+        counts: How often.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    cells: Integers
+    which: Integers
+    counts: Integers
 
 
 class OutcomeCounts:
@@ -44,7 +61,7 @@ class OutcomeCounts:
         self._table = outcomes
         self._plan = plan
         self._known = 0
-        # The last row is that of set-ups, as `SETUPS` says.
+        # The last row is that of set-ups.
         self._counts = np.zeros((len(plan.stages) * len(plan.kinds) + 1, _OUTCOMES), dtype=np.int64)
         self.classes = np.zeros(_OUTCOMES, dtype=np.int64)
         self.unanswered = np.zeros(_OUTCOMES, dtype=np.bool_)
@@ -65,27 +82,25 @@ class OutcomeCounts:
 
     def count_setups(self, outcomes: Integers) -> None:
         """Count session set-ups: the outcome's number of each."""
-        np.add.at(self._counts[SETUPS], outcomes, 1)
+        np.add.at(self._counts[_SETUPS], outcomes, 1)
 
-    def add(self, cell: int, outcome: Outcome, count: int) -> None:
-        """Add what was counted elsewhere; a cell of `SETUPS` means session set-ups."""
-        number = self._table.intern(outcome)
+    def add(self, tally: OutcomeTally) -> None:
+        """Add what was counted elsewhere."""
+        numbers = np.array([self._table.intern(outcome) for outcome in tally.outcomes], dtype=np.int64)
         self.learn()
-        self._counts[cell, number] += count
+        np.add.at(self._counts, (tally.cells, numbers[tally.which]), tally.counts)
 
-    def take(self) -> tuple[tuple[int, Outcome, int], ...]:
-        """What `add` takes of all that was counted since the last call, which is forgotten here."""
-        setups = len(self._counts) + SETUPS
-        taken = tuple(
-            (SETUPS if cell == setups else cell, self._table[number], count)
-            for cell, number, count in self._above_zero()
-        )
-        self._counts[:] = 0
-        return taken
+    def take(self) -> OutcomeTally:
+        """All that was counted since the last call, which is forgotten here."""
+        cells, numbers = np.nonzero(self._counts)
+        counts = self._counts[cells, numbers]
+        self._counts[cells, numbers] = 0
+        used, which = np.unique(numbers, return_inverse=True)
+        return OutcomeTally(tuple(self._table[number] for number in used.tolist()), cells, which, counts)
 
     def setup_totals(self) -> tuple[int, int]:
         """Set-ups ended and set-ups failed."""
-        setups = self._counts[SETUPS]
+        setups = self._counts[_SETUPS]
         total = int(setups.sum())
         return total, total - int(setups[self.classes == ACCEPTED].sum())
 
@@ -96,8 +111,6 @@ class OutcomeCounts:
             OutcomeCount(*names[cell], self._table[number], count)
             if cell < len(names)
             else OutcomeCount("", "", self._table[number], count)
-            for cell, number, count in self._above_zero()
+            for cell, number in np.argwhere(self._counts).tolist()
+            for count in (int(self._counts[cell, number]),)
         )
-
-    def _above_zero(self) -> list[tuple[int, int, int]]:
-        return [(cell, number, int(self._counts[cell, number])) for cell, number in np.argwhere(self._counts).tolist()]

@@ -71,7 +71,7 @@ class Reporter(BatchReader):
         self._report(math.floor(now_s) + 1, now_s, now_s)
 
     def _report(self, before_second: int, now_s: float, ended_s: float | None) -> None:
-        rows, response, service = self._timeline.take_values(before_second, self._gauges)
+        rows, response, service = self._timeline.take_values(before_second, self._gauges, begun=True)
         self._number += 1
         samples, self._samples = tuple(self._samples), []
         self._send(

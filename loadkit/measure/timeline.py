@@ -38,6 +38,9 @@ RESPONSE_QUANTILES = {"response_p50_s": 0.5, "response_p95_s": 0.95, "response_p
 SERVICE_QUANTILES = {"service_p50_s": 0.5, "service_p99_s": 0.99}
 LATENCIES = (*RESPONSE_QUANTILES, *SERVICE_QUANTILES)
 
+EVERY_SECOND = 2**40
+"""Later than any second of a run."""
+
 _ACCEPTED = CLASSES.index(OutcomeClass.ACCEPTED)
 _VALUE_BITS = 32
 
@@ -59,7 +62,10 @@ class Pending:
         """Remove and return, of shape (columns, n), what is older than a second."""
         every = np.concatenate(self._blocks, axis=1) if self._blocks else np.empty((self._columns, 0), dtype=np.int64)
         over = every[0] < before_second
-        self._blocks = [] if over.all() else [every[:, ~over]]
+        if over.all():
+            self._blocks = []
+            return every
+        self._blocks = [every[:, ~over]]
         return every[:, over]
 
 
@@ -116,9 +122,18 @@ class TimelineBuilder:
         rows |= _quantiles(*service, rows["second"].size, SERVICE_QUANTILES)
         return rows
 
-    def take_values(self, before_second: int, gauges: Gauges) -> tuple[TimelineRows, RowValues, RowValues]:
-        """As `take`, but instead of latencies the response times and the service times of the rows."""
-        done = self._transactions.take(before_second)
+    def take_values(
+        self, before_second: int, gauges: Gauges, *, begun: bool = False
+    ) -> tuple[TimelineRows, RowValues, RowValues]:
+        """As `take`, but instead of latencies the response times and the service times of the rows.
+
+        Args:
+            before_second: See `take`.
+            gauges: See `take`.
+            begun: Whether to give what happened in the second that has begun too; it gets its gauges when it is over.
+        """
+        until = EVERY_SECOND if begun else before_second
+        done = self._transactions.take(until)
         had_start = done[:, done[3] >= 0]
         accepted = done[:, done[2] == _ACCEPTED]
         events = {
@@ -127,7 +142,7 @@ class TimelineBuilder:
             "accepted": self._keys(accepted[0], accepted[1]),
         }
         for counter, pending in self._arrivals.items():
-            events[counter] = self._keys(*pending.take(before_second))
+            events[counter] = self._keys(*pending.take(until))
         index = KeyIndex(np.concatenate((self._grid(before_second), *events.values())))
         rows = self._key_columns(index.keys)
         rows |= {counter: index.count(happened) for counter, happened in events.items()}
@@ -135,7 +150,7 @@ class TimelineBuilder:
             if kind in FAILED:
                 rows[FAILED[kind]] = index.count(events["completed"][done[2] == number])
         rows["accepted_bytes"] = index.count(events["accepted"], weights=accepted[6])
-        rows |= self._gauge_columns(index.keys, gauges)
+        rows |= self._gauge_columns(index.keys, before_second, gauges)
         self._next_second = max(self._next_second, before_second)
         row = index.rows(events["completed"])
         return rows, (row, done[4]), (row[done[3] >= 0], had_start[5])
@@ -154,8 +169,8 @@ class TimelineBuilder:
         stage, kind = np.divmod(cell, self._kinds)
         return {"second": second, "stage": stage, "kind": kind}
 
-    def _gauge_columns(self, keys: Integers, gauges: Gauges) -> TimelineRows:
-        new = keys >= self._next_second * self._cells
+    def _gauge_columns(self, keys: Integers, before_second: int, gauges: Gauges) -> TimelineRows:
+        new = (keys >= self._next_second * self._cells) & (keys < before_second * self._cells)
         return {name: np.where(new, float(getattr(gauges, name)), np.nan) for name in GAUGES}
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadkit.measure.histogram import COUNTS_LENGTH
+from loadkit.measure.outcome_counts import OutcomeTally
 from loadkit.measure.records import Gauges
 from loadkit.measure.validity import GeneratorSample
 from loadkit.smtp.outcome import Outcome, OutcomeClass, Phase
@@ -23,7 +24,7 @@ from loadkit.smtp.outcome import Outcome, OutcomeClass, Phase
 Integers = npt.NDArray[np.int64]
 
 _GROUPED_DTYPES = ("<u4", "<u4", "<u2", "<u4")
-_SEQ_DTYPE = "<u4"
+_COUNT_DTYPE = "<u4"
 _ROW_DTYPE = "<i8"
 
 
@@ -78,13 +79,13 @@ class WorkerReport:
     Args:
         number: From 1 on, without gaps.
         complete_s: Seconds since the run's start that this and the reports before it tell everything about.
-        before_second: Timeline rows of seconds before this one are complete.
+        before_second: Timeline rows of seconds before this one are complete; those of this one have begun.
         gauges: The worker's state.
         histograms: Values by number of the series.
         rows: Timeline rows as whole numbers, shape (`KEYS`, `COUNTERS` and `GAUGES`, n); -1 for no gauge.
         response: Response times by index of the row.
         service: Service times, likewise.
-        outcomes: Cell or `outcome_counts.SETUPS`, outcome and count.
+        outcomes: Counts of outcomes.
         accepted: Numbers of messages that the target took responsibility for.
         unanswered: Numbers of messages whose content was sent and whose final reply never came.
         last_accepted_s: Seconds from the run's start to the last accepting reply so far, or None.
@@ -100,7 +101,7 @@ class WorkerReport:
     rows: Integers
     response: SparseCounts
     service: SparseCounts
-    outcomes: tuple[tuple[int, Outcome, int], ...]
+    outcomes: OutcomeTally
     accepted: Integers
     unanswered: Integers
     last_accepted_s: float | None
@@ -118,12 +119,9 @@ class WorkerReport:
             "rows": [len(self.rows), self.rows.astype(_ROW_DTYPE).tobytes()],
             "response": self.response.to_wire(),
             "service": self.service.to_wire(),
-            "outcomes": [
-                [cell, one.kind.value, one.phase.value, one.code, one.enhanced, one.reason, count]
-                for cell, one, count in self.outcomes
-            ],
-            "accepted": self.accepted.astype(_SEQ_DTYPE).tobytes(),
-            "unanswered": self.unanswered.astype(_SEQ_DTYPE).tobytes(),
+            "outcomes": _tally_to_wire(self.outcomes),
+            "accepted": _packed(self.accepted),
+            "unanswered": _packed(self.unanswered),
             "last_accepted_s": self.last_accepted_s,
             "samples": [list(dataclasses.astuple(sample)) for sample in self.samples],
             "ended_s": self.ended_s,
@@ -148,13 +146,28 @@ class WorkerReport:
             rows=np.frombuffer(rows, _ROW_DTYPE).reshape(height, -1),
             response=SparseCounts.from_wire(data["response"]),
             service=SparseCounts.from_wire(data["service"]),
-            outcomes=tuple(
-                (cell, Outcome(OutcomeClass(kind), Phase(phase), code, enhanced, reason), count)
-                for cell, kind, phase, code, enhanced, reason, count in data["outcomes"]
-            ),
-            accepted=np.frombuffer(data["accepted"], _SEQ_DTYPE).astype(np.int64),
-            unanswered=np.frombuffer(data["unanswered"], _SEQ_DTYPE).astype(np.int64),
+            outcomes=_tally_from_wire(*data["outcomes"]),
+            accepted=_unpacked(data["accepted"]),
+            unanswered=_unpacked(data["unanswered"]),
             last_accepted_s=data["last_accepted_s"],
             samples=tuple(GeneratorSample(*sample) for sample in data["samples"]),
             ended_s=data["ended_s"],
         )
+
+
+def _tally_to_wire(tally: OutcomeTally) -> list[Any]:
+    outcomes = [[one.kind.value, one.phase.value, one.code, one.enhanced, one.reason] for one in tally.outcomes]
+    return [outcomes, *(_packed(numbers) for numbers in (tally.cells, tally.which, tally.counts))]
+
+
+def _tally_from_wire(outcomes: list[Any], *arrays: bytes) -> OutcomeTally:
+    known = tuple(Outcome(OutcomeClass(kind), Phase(phase), *rest) for kind, phase, *rest in outcomes)
+    return OutcomeTally(known, *map(_unpacked, arrays))
+
+
+def _packed(numbers: Integers) -> bytes:
+    return numbers.astype(_COUNT_DTYPE).tobytes()
+
+
+def _unpacked(data: bytes) -> Integers:
+    return np.frombuffer(data, _COUNT_DTYPE).astype(np.int64)

@@ -56,7 +56,9 @@ def test_every_arrival_is_in_one_stripe_with_a_number_of_its_own(
     """In blocks of any size, each worker numbers its arrivals 0, 1, 2 without a gap."""
     taken: list[int] = []
     for share in shares(workers):
-        stripe, first, numbers, own = Stripe(share, sessions), 0, [], []
+        stripe, first = Stripe(share, sessions), 0
+        numbers: list[int] = []
+        own: list[int] = []
         for count in blocks:
             places = stripe.places(first, count)
             numbers += range(stripe.before(first), stripe.before(first) + len(places))
