@@ -14,7 +14,8 @@ from loadkit.cli._bundled_sink import bundled_sink
 from loadkit.cli._output import print_json, print_note, print_summary
 from loadkit.cli._progress import ProgressLine
 from loadkit.cli._sink_ledgers import sink_ledgers
-from loadkit.drive.runner import RunRequest
+from loadkit.drive.master import run_spread
+from loadkit.drive.results import RunRequest
 from loadkit.drive.runner import run as drive
 from loadkit.errors import ExitCode, TargetError, UsageError
 from loadkit.measure.store import open_run
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadkit.drive.drain import LedgerSource
+    from loadkit.drive.master import Spread
     from loadkit.scenario.schema import Scenario
 
 
@@ -42,6 +44,7 @@ class RunOptions:
         quiet: Show no live figures.
         bundled: The bundled sink, if it is needed.
         sinks: Admin interfaces of the sinks that mail ends up in, instead of those of the scenario.
+        spread: Over which workers the run is spread, or None for this process alone.
     """
 
     target_url: str | None
@@ -52,6 +55,7 @@ class RunOptions:
     quiet: bool
     bundled: SinkOptions
     sinks: tuple[str, ...] = ()
+    spread: Spread | None = None
 
 
 def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCode:
@@ -124,7 +128,7 @@ def _drive(
         progress=progress,
     )
     try:
-        return drive(request)
+        return drive(request) if options.spread is None else run_spread(request, options.spread)
     finally:
         if progress is not None:
             progress.finish()

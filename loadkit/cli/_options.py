@@ -69,3 +69,4 @@ SinkProfile = Annotated[
 ]
 
 DEFAULT_RESULTS = Path("results")
+DEFAULT_MASTER_PORT = 5557  # Locust's

@@ -50,6 +50,10 @@ class ProgressLine:
         self._accepted_before, self._shown_at_s = totals.accepted, totals.at_s
         self._show(line)
 
+    def note(self, text: str) -> None:
+        """Show a line that stays."""
+        self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def draining(self, to_come: int) -> None:
         """Show how many messages have not arrived yet, outside a terminal only every `LOG_INTERVAL_S`."""
         now_s = monotonic()
@@ -91,4 +95,6 @@ def live_line(figures: LiveFigures, accepted_per_s: float) -> str:
         f"sessions {totals.connections:,}",
         f"cpu {figures.cpu_ratio:.0%}",
     ]
+    if figures.workers is not None:
+        parts.append(f"workers {figures.workers.alive} of {figures.workers.count}")
     return "  ".join(parts)

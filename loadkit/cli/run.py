@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from loadkit.cli._bundled import find_scenario
 from loadkit.cli._options import (
+    DEFAULT_MASTER_PORT,
     DEFAULT_RESULTS,
     Allow,
     AsJson,
@@ -23,7 +24,11 @@ from loadkit.errors import UsageError
 from loadkit.units import format_duration
 
 if TYPE_CHECKING:
+    from loadkit.drive.master import Spread
     from loadkit.scenario.schema import Load
+
+MAX_LOCAL_WORKERS = 64
+MAX_WORKERS = 500
 
 EXAMPLES = """\
   loadkit run smoke
@@ -56,6 +61,36 @@ def run(
             help="Admin interface of a sink that the mail ends up in, instead of the scenario's own; repeatable.",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_LOCAL_WORKERS,
+            metavar="N",
+            help="Send from N processes on this machine; one run, one result.",
+        ),
+    ] = None,
+    master: Annotated[
+        bool, typer.Option("--master", help="Send from other machines: wait for their loadkit worker, and direct them.")
+    ] = False,
+    expect_workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_WORKERS, metavar="N", help="How many workers --master waits for; 1 unless told."),
+    ] = None,
+    master_bind: Annotated[
+        str | None,
+        typer.Option(metavar="HOST", help="Address that --master listens on; only this machine unless told."),
+    ] = None,
+    master_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, metavar="PORT", help=f"Port that --master listens on; {DEFAULT_MASTER_PORT} unless told."
+        ),
+    ] = None,
+    on_worker_loss: Annotated[
+        Literal["continue", "stop"] | None,
+        typer.Option(help="Whether a run goes on when a worker is lost, instead of what the scenario says."),
+    ] = None,
     sink_engine: SinkEngine = "aiosmtpd",
     sink_processes: SinkProcesses = 1,
     sink_profile: SinkProfile = None,
@@ -67,7 +102,9 @@ def run(
 
     Where neither the scenario nor --target names a server, a sink on this machine takes the mail and its ledger tells
     what was lost or came twice. Behind a server of yours, --sink names the sinks that it delivers to, and the run
-    waits until all that was accepted arrived there. Ctrl-C ends a run in good order: its results are written and shown.
+    waits until all that was accepted arrived there. --workers and --master spread a run over processes and machines:
+    together they send what one would, and limits such as sessions.max are of all of them. Ctrl-C ends a run in good
+    order: its results are written and shown.
     """
     from loadkit.cli._execute import RunOptions, execute  # first of all: see there
     from loadkit.scenario.load import load_scenario, read_scenario_text
@@ -86,8 +123,48 @@ def run(
         quiet=quiet,
         bundled=SinkOptions(engine=Engine(sink_engine), processes=sink_processes, profile=sink_profile),
         sinks=tuple(sinks or ()),
+        spread=spread_of(
+            workers=workers,
+            master=master,
+            expect_workers=expect_workers,
+            bind=master_bind,
+            port=master_port,
+            stop_on_loss=(on_worker_loss or loaded.load.on_worker_loss) == "stop",
+        ),
     )
     raise typer.Exit(execute(loaded, read_scenario_text(path), options))
+
+
+def spread_of(
+    *,
+    workers: int | None,
+    master: bool,
+    expect_workers: int | None,
+    bind: str | None,
+    port: int | None,
+    stop_on_loss: bool,
+) -> Spread | None:
+    """Over which workers a run is spread; None if it is not.
+
+    Raises:
+        UsageError: If the options contradict each other.
+    """
+    from loadkit.drive.master import Spread
+
+    if workers is not None and master:
+        raise UsageError("--workers can't go with --master", hint="leave out one of them")
+    if not master:
+        for option, value in (("expect-workers", expect_workers), ("master-bind", bind), ("master-port", port)):
+            if value is not None:
+                raise UsageError(f"--{option} needs --master", hint="add it, or take --workers for this machine alone")
+        return None if workers is None else Spread(workers, local=True, stop_on_loss=stop_on_loss)
+    return Spread(
+        expect_workers or 1,
+        local=False,
+        host=bind or "127.0.0.1",
+        port=DEFAULT_MASTER_PORT if port is None else port,
+        stop_on_loss=stop_on_loss,
+    )
 
 
 def stretch_to_last(load: Load, compress_s: float) -> float:

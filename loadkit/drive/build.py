@@ -74,12 +74,17 @@ def timeouts_by_state(timeouts: Timeouts, idle_timeout_s: float) -> tuple[float,
     return tuple(by_state[state] for state in State)
 
 
-def build_policy(scenario: Scenario) -> PoolPolicy:
-    """The rules of the scenario's session pool."""
+def build_policy(scenario: Scenario, *, stream: int = 0) -> PoolPolicy:
+    """The rules of the scenario's session pool.
+
+    Args:
+        scenario: With the limits of this process.
+        stream: Number of the process, so that each draws lengths of sessions of its own.
+    """
     sessions, load = scenario.sessions, scenario.load
     return PoolPolicy(
         max_sessions=sessions.max if load.sessions is None else load.sessions,
-        draw_messages=_messages_per_session(sessions, scenario.seed),
+        draw_messages=_messages_per_session(sessions, [scenario.seed, 1, stream]),
         queue_limit=load.queue,
         reconnect_initial_s=sessions.reconnect.initial_s,
         reconnect_max_s=sessions.reconnect.max_s,
@@ -89,11 +94,11 @@ def build_policy(scenario: Scenario) -> PoolPolicy:
     )
 
 
-def _messages_per_session(sessions: Sessions, seed: int) -> Callable[[], int]:
+def _messages_per_session(sessions: Sessions, seed: list[int]) -> Callable[[], int]:
     if sessions.stop_after in _ONE_MESSAGE_STOPS:
         return lambda: 1
     distribution = sessions.messages_per_session
     if distribution is None:
         return lambda: _NO_LIMIT
-    generator = np.random.default_rng([seed, 1])
+    generator = np.random.default_rng(seed)
     return lambda: int(distribution.sample(generator, 1)[0])

@@ -10,6 +10,7 @@ import numpy as np
 
 from loadkit.scenario.arrivals import Schedule
 from loadkit.scenario.mix import Mix
+from loadkit.scenario.sharing import Stripe
 from loadkit.smtp.dialogue import Dialogue
 from loadkit.smtp.message import IdHeaders
 from loadkit.smtp.state import Transaction
@@ -44,15 +45,17 @@ class Arrival(NamedTuple):
     recipients: int
 
 
-def scheduled_arrivals(schedule: Schedule, mix: Mix) -> Iterator[Arrival]:
-    """The arrivals of an open loop in order of their intended times."""
-    seq = 0
+def scheduled_arrivals(schedule: Schedule, mix: Mix, stripe: Stripe) -> Iterator[Arrival]:
+    """The arrivals of an open loop in order of their intended times, as far as they are in the stripe."""
+    first = 0
     for block in schedule.blocks():
-        stages = schedule.stage_of(block).tolist()
-        for intended_s, stage, message in zip(block.tolist(), stages, _messages(seq, len(block), mix), strict=True):
+        times_s = block if stripe.whole else block[stripe.places(first, len(block))]
+        stages = schedule.stage_of(times_s).tolist()
+        messages = _messages(first, len(block), mix, stripe)
+        for intended_s, stage, message in zip(times_s.tolist(), stages, messages, strict=True):
             number, *rest = message
             yield Arrival(number, intended_s, stage, *rest)
-        seq += len(block)
+        first += len(block)
 
 
 class ClosedLoop:
@@ -62,11 +65,13 @@ class ClosedLoop:
         mix: What to send.
         warm_up_s: Length of the first stage in seconds; 0 if there is only one stage.
         messages: How many arrivals there are in all; None for no bound.
+        stripe: Which of them to take.
     """
 
-    def __init__(self, mix: Mix, warm_up_s: float, messages: int | None) -> None:
-        blocks = (_messages(seq, _CLOSED_LOOP_BLOCK, mix) for seq in itertools.count(0, _CLOSED_LOOP_BLOCK))
-        self._messages = itertools.islice(itertools.chain.from_iterable(blocks), messages)
+    def __init__(self, mix: Mix, warm_up_s: float, messages: int | None, stripe: Stripe) -> None:
+        blocks = (_messages(first, _CLOSED_LOOP_BLOCK, mix, stripe) for first in itertools.count(0, _CLOSED_LOOP_BLOCK))
+        own = None if messages is None else stripe.before(messages)
+        self._messages = itertools.islice(itertools.chain.from_iterable(blocks), own)
         self._warm_up_s = warm_up_s
 
     def take(self, now_s: float) -> Arrival | None:
@@ -84,10 +89,18 @@ class ClosedLoop:
         return _new(Arrival, (number, now_s, stage, kind, variant, size, sender, first, recipients))
 
 
-def _messages(seq: int, count: int, mix: Mix) -> Iterator[tuple[int, ...]]:
+def _messages(first: int, count: int, mix: Mix, stripe: Stripe) -> Iterator[tuple[int, ...]]:
+    """The messages of a stripe among some of a run: every worker draws them all, so that each is the same everywhere.
+
+    A draw costs 0.1 us a message.
+    """
     draws = mix.draw(count)
-    columns = (draws.kind, draws.variant, draws.size_bytes, draws.sender, draws.first_recipient, draws.recipients)
-    return zip(range(seq, seq + count), *map(np.ndarray.tolist, columns), strict=True)
+    columns = [draws.kind, draws.variant, draws.size_bytes, draws.sender, draws.first_recipient, draws.recipients]
+    if not stripe.whole:
+        places = stripe.places(first, count)
+        columns = [column[places] for column in columns]
+    number = stripe.before(first)
+    return zip(range(number, number + len(columns[0])), *map(np.ndarray.tolist, columns), strict=True)
 
 
 class Composer:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import gevent
 from gevent.event import Event
@@ -18,13 +18,26 @@ if TYPE_CHECKING:
     from loadkit.drive.observer import Observer
     from loadkit.drive.pacer import Pacer
     from loadkit.drive.sender import Sender
-    from loadkit.measure.recorder import Recorder
+    from loadkit.measure.records import Batch
 
 # Long enough to make batches, short enough that no batch holds up arrivals by more than a millisecond.
 TICK_S = 0.05
 _SECOND_S = 1.0
 # Young objects are nearly all freed by reference count; the default makes the collector run for each 700.
 _GC_THRESHOLDS = (50_000, 20, 100)
+
+
+class KeepsRecords(Protocol):
+    """A recorder: of a whole run, or of a worker's share."""
+
+    def add(self, batch: Batch) -> None:
+        """Take what happened since the last batch."""
+
+    def flush(self, now_s: float) -> None:
+        """Complete the seconds that are over."""
+
+    def finish(self, now_s: float) -> None:
+        """Complete everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,7 @@ class Control:
         sender: Sender,
         pacer: Pacer | None,
         journal: Journal,
-        recorder: Recorder,
+        recorder: KeepsRecords,
         events: EventFeed,
         observer: Observer,
         each_second: Callable[[float, float], bool],

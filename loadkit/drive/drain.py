@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
@@ -55,7 +55,7 @@ class Drain:
     Args:
         source: Knows what arrived.
         run_id: The run's id.
-        accepted: Numbers of the messages that the target accepted.
+        accepted: Numbers of the messages that the target accepted, by sender.
         deadline_s: How long it may be that none of them arrives.
         stop: Asked often; true ends the wait.
         show: Told how many messages are still to come.
@@ -65,7 +65,7 @@ class Drain:
         self,
         source: LedgerSource,
         run_id: str,
-        accepted: SequenceBitmap,
+        accepted: Mapping[int, SequenceBitmap],
         *,
         deadline_s: float,
         stop: Callable[[], bool],
@@ -92,7 +92,7 @@ class Drain:
                 if ledger is None or found.deliveries != ledger.deliveries:
                     quiet_since_s = now
                 ledger = found
-                before, missing = missing, (self._accepted - found.senders.get(0, SequenceBitmap())).count
+                before, missing = missing, self._missing(found)
                 # What comes again and again is no progress, or a mail loop would hold the run up for ever.
                 if before is None or missing < before:
                     progress_s = now
@@ -102,6 +102,10 @@ class Drain:
             if self._stop() or now - progress_s >= self._deadline_s:
                 return Drained(ledger, complete=missing == 0, trouble=self._trouble)
             gevent.sleep(POLL_S)
+
+    def _missing(self, found: DeliveryLedger) -> int:
+        arrived, none = found.senders, SequenceBitmap()
+        return sum((accepted - arrived.get(sender, none)).count for sender, accepted in self._accepted.items())
 
     def _fetch(self) -> DeliveryLedger | None:
         """Ask once, in a greenlet of its own, so that a sink that doesn't answer can't hold up an impatient user."""

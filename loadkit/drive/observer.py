@@ -24,12 +24,16 @@ class Observer:
         epoch_s: The steady clock's reading at the run's start.
         epoch_unix_s: The wall clock's reading at the same moment.
         keep: Takes each sample.
+        worker: Number of this process, where several drive a run.
     """
 
-    def __init__(self, epoch_s: float, epoch_unix_s: float, keep: Callable[[GeneratorSample], None]) -> None:
+    def __init__(
+        self, epoch_s: float, epoch_unix_s: float, keep: Callable[[GeneratorSample], None], *, worker: int = 0
+    ) -> None:
         self._epoch_s = epoch_s
         self._epoch_unix_s = epoch_unix_s
         self._keep = keep
+        self._worker = worker
         self._process = psutil.Process()
         self._lags: list[Rows] = []
         self._at = perf_counter()
@@ -55,6 +59,7 @@ class Observer:
             rss_bytes=self._process.memory_info().rss,
             loop_stall_max_s=stall_s,
             clock_drift_s=unix_offset_s() - (self._epoch_unix_s - self._epoch_s),
+            worker=self._worker,
         )
         self._at, self._cpu_s = now, cpu_s
         self._keep(sample)

@@ -90,6 +90,8 @@ class SequenceBitmap:
         Raises:
             SequenceRefusedError: If a number is out of range or too far from the others; those before it are marked.
         """
+        if not seqs.size:
+            return 0
         ordered = np.sort(seqs)
         before = self._count
         starts = np.flatnonzero(np.diff(ordered >> 16, prepend=-1))

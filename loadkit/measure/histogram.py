@@ -58,6 +58,11 @@ _HIGHEST = _LOWEST + _WIDTH - 1
 _MIDDLE = _LOWEST + (_WIDTH >> 1)
 
 
+def highest_us(indexes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The upper ends in microseconds of the steps at indexes of `counts_index`."""
+    return _HIGHEST[indexes]
+
+
 def nearest_rank(quantile: float, total: npt.NDArray[np.int64] | np.int64) -> npt.NDArray[np.int64]:
     """The rank from 1 of a quantile among sorted values: ceil(q n), and at least 1.
 
@@ -103,10 +108,14 @@ class Histogram:
             self._fit(int(indexes.max()) + 1)
             np.add.at(self._counts, indexes, counts)
 
+    def add_all(self, counts: npt.NDArray[np.int64]) -> None:
+        """Add counts at the indexes from 0 on."""
+        self._fit(counts.size)
+        self._counts[: counts.size] += counts
+
     def merge(self, other: Histogram) -> None:
         """Add another histogram's counts to this one's."""
-        self._fit(other._counts.size)
-        self._counts[: other._counts.size] += other._counts
+        self.add_all(other._counts)
 
     def _fit(self, length: int) -> None:
         if length > self._counts.size:

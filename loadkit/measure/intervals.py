@@ -40,12 +40,13 @@ class HistogramBank:
         self._used = 0
         self._top = 0
 
-    def record(self, numbers: Integers, indexes: Integers) -> None:
-        """Count one value each.
+    def record(self, numbers: Integers, indexes: Integers, counts: Integers | int = 1) -> None:
+        """Count values.
 
         Args:
             numbers: Which histogram.
             indexes: `counts_index` of the value; as many.
+            counts: How often; as many, or one for all.
         """
         if not numbers.size:
             return
@@ -54,11 +55,13 @@ class HistogramBank:
             self._allot(np.flatnonzero(np.bincount(numbers[rows < 0])))
             rows = self._rows[numbers]
         self._top = max(self._top, int(indexes.max()) + 1)
-        np.add.at(self._counts.reshape(-1), rows * COUNTS_LENGTH + indexes, 1)
+        np.add.at(self._counts.reshape(-1), rows * COUNTS_LENGTH + indexes, counts)
 
     def _allot(self, numbers: Integers) -> None:
         while self._used + numbers.size > len(self._counts):
-            self._counts = np.concatenate((self._counts, np.zeros_like(self._counts)))
+            grown = np.zeros((2 * len(self._counts), COUNTS_LENGTH), dtype=np.int64)
+            grown[: self._used, : self._top] = self._counts[: self._used, : self._top]
+            self._counts = grown
         self._rows[numbers] = np.arange(self._used, self._used + numbers.size)
         self._used += numbers.size
 
@@ -67,9 +70,13 @@ class HistogramBank:
         used: list[int] = np.flatnonzero(self._rows >= 0).tolist()
         return used
 
+    def row(self, number: int) -> Integers:
+        """Counts of a histogram from index 0 on."""
+        return self._counts[self._rows[number], : self._top if self._rows[number] >= 0 else 0]
+
     def get(self, number: int) -> tuple[Integers, Integers]:
         """Indexes and counts of a histogram, without zeros."""
-        row = self._counts[self._rows[number], : self._top if self._rows[number] >= 0 else 0]
+        row = self.row(number)
         indexes = np.flatnonzero(row)
         return indexes, row[indexes]
 
@@ -107,9 +114,9 @@ class IntervalHistograms(Mapping["Series", Histogram]):
         """When the open interval began, in seconds since the run's start."""
         return self._start_s
 
-    def record(self, numbers: Integers, indexes: Integers) -> None:
-        """Count one value each: number of the series and `counts_index` of the value."""
-        self._open.record(numbers, indexes)
+    def record(self, numbers: Integers, indexes: Integers, counts: Integers | int = 1) -> None:
+        """Count values: number of the series, `counts_index` of the value, and how often."""
+        self._open.record(numbers, indexes, counts)
 
     def close(self, now_s: float) -> None:
         """End the open interval and begin the next."""
@@ -144,7 +151,7 @@ class IntervalHistograms(Mapping["Series", Histogram]):
         histogram = Histogram()
         histogram.merge(self._totals.get(number, histogram))
         for bank in (self._closed, self._open):
-            histogram.add_counts(*bank.get(number))
+            histogram.add_all(bank.row(number))
         return histogram
 
     def __iter__(self) -> Iterator[Series]:

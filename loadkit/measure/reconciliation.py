@@ -9,6 +9,7 @@ from loadkit.measure.bitmap import SequenceBitmap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from loadkit.measure.ledger import DeliveryLedger
 
@@ -29,6 +30,7 @@ class Reconciliation:
         unexpected: Arrived, although the target refused it or it was never sent.
         unknown: Deliveries without a usable id.
         corrupted: Deliveries whose body is not the one that was sent.
+        unreported: Arrived, and sent by a worker that was lost before it could tell of them.
     """
 
     accepted: int
@@ -40,6 +42,7 @@ class Reconciliation:
     unexpected: int
     unknown: int
     corrupted: int = 0
+    unreported: int = 0
 
     @property
     def faithful(self) -> bool:
@@ -52,6 +55,7 @@ def reconcile(
     delivered: DeliveryLedger,
     *,
     unanswered: Mapping[int, SequenceBitmap] | None = None,
+    silenced: AbstractSet[int] = frozenset(),
 ) -> Reconciliation:
     """Compare what the target accepted with what arrived.
 
@@ -59,19 +63,24 @@ def reconcile(
         accepted: Numbers accepted, per sender.
         delivered: The far end's ledger of the run.
         unanswered: Numbers whose content was sent and whose final reply never came, per sender; these may arrive.
+        silenced: Senders that were lost, so that the end of what they did is not known.
 
     Returns:
         Counts of lost, duplicated and unexpected messages.
     """
     empty = SequenceBitmap()
-    lost, extra, extra_unanswered = 0, 0, 0
+    lost, extra, extra_unanswered, unreported = 0, 0, 0, 0
     ranges: list[tuple[int, int, int]] = []
     for sender in sorted(accepted.keys() | delivered.senders.keys()):
         sent, arrived = accepted.get(sender, empty), delivered.senders.get(sender, empty)
         missing, more = sent - arrived, arrived - sent
         lost += missing.count
-        extra += more.count
-        extra_unanswered += (more & (unanswered or {}).get(sender, empty)).count
+        more_unanswered = (more & (unanswered or {}).get(sender, empty)).count
+        extra_unanswered += more_unanswered
+        if sender in silenced:
+            unreported += more.count - more_unanswered
+        else:
+            extra += more.count - more_unanswered
         room = LISTED_RANGES - len(ranges)
         ranges += [(sender, *pair) for pair, _ in zip(missing.ranges(), range(room), strict=False)]
     return Reconciliation(
@@ -81,7 +90,8 @@ def reconcile(
         lost_ranges=tuple(ranges),
         duplicated=delivered.duplicates,
         unanswered=extra_unanswered,
-        unexpected=extra - extra_unanswered,
+        unexpected=extra,
         unknown=delivered.unknown,
         corrupted=delivered.corrupted,
+        unreported=unreported,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +26,7 @@ from loadkit.measure.summary import Summary, summarize
 from loadkit.measure.tables import TableStream, merged_timeline, read_table, sync, timeline_rows, write_table
 from loadkit.measure.timeline import Counters, TimelineRows
 from loadkit.measure.validity import GeneratorSample
+from loadkit.measure.workers import WorkerRecord
 from loadkit.scenario.thresholds import Threshold, parse_threshold
 from loadkit.smtp.outcome import Outcome, OutcomeClass, Phase
 
@@ -35,6 +36,7 @@ RUN_FILE = "run.json"
 SUMMARY_FILE = "summary.json"
 OUTCOMES_FILE = "errors.json"
 LEDGER_FILE = "ledger.json"
+WORKERS_FILE = "workers.json"
 HISTOGRAM_FILE = "histograms.hlog"
 _TIMELINE, _GENERATOR, _DELIVERY = "timeline", "generator", "delivery"
 
@@ -101,9 +103,10 @@ class RunWriter:
         """Keep timeline rows."""
         self._timeline.append(rows)
 
-    def append_generator(self, sample: GeneratorSample) -> None:
-        """Keep a sample of the load generator."""
-        self._generator.append({name: np.array([value]) for name, value in dataclasses.asdict(sample).items()})
+    def append_generator(self, *samples: GeneratorSample) -> None:
+        """Keep samples of the load generator."""
+        names = [one.name for one in dataclasses.fields(GeneratorSample)]
+        self._generator.append({name: np.array([getattr(sample, name) for sample in samples]) for name in names})
 
     def append_histogram(self, series: Series, start_s: float, length_s: float, histogram: Histogram) -> None:
         """Keep the histogram of an interval, as a line of the HdrHistogram log format."""
@@ -115,6 +118,10 @@ class RunWriter:
     def write_outcomes(self, outcomes: tuple[OutcomeCount, ...]) -> None:
         """Replace the counts of outcomes so far."""
         _write_json(self.folder / OUTCOMES_FILE, [_outcome_to_dict(one) for one in outcomes])
+
+    def write_workers(self, workers: Sequence[WorkerRecord]) -> None:
+        """Replace what is known of the run's workers."""
+        _write_json(self.folder / WORKERS_FILE, [dataclasses.asdict(worker) for worker in workers])
 
     def finish(self, summary: Summary, exit_code: int, ended_at: float, delivery: Delivery | None) -> Path:
         """Complete the folder and give it its name.
@@ -295,7 +302,17 @@ def rebuild_summary(run: Run) -> Summary:
         duration_s=duration_s,
         interrupted=not run.head.complete or run.head.verdict == "interrupted",
         delivery=delivery,
+        workers=_read_workers(path / WORKERS_FILE),
     )
+
+
+def _read_workers(path: Path) -> list[WorkerRecord]:
+    if not path.exists():
+        return []
+    try:
+        return [WorkerRecord(**one) for one in _read_json(path)]
+    except TypeError as error:
+        raise RunFolderError(f"{path} is damaged: {error}", hint="the run folder is damaged") from error
 
 
 def read_histograms(path: Path) -> dict[Series, Histogram]:

@@ -15,10 +15,12 @@ from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.records import RunPlan
 from loadkit.measure.statistics import PHASE_METRICS, Metric, OutcomeCount, RunStatistics, quantile_or_none
 from loadkit.measure.validity import GeneratorSample, Load, Validity, Verdict, cpu_p95, judge, verdict_of
+from loadkit.measure.workers import WorkerRecord, shortfall
 from loadkit.scenario.thresholds import Statistics, Threshold, evaluate
 
 SCHEMA_VERSION = 2
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+SCHEDULED = "scheduled"
 COUNTED = ("offered", "started", "completed", "accepted", "shed")
 
 
@@ -148,7 +150,7 @@ class Summary:
         thresholds: Thresholds, as in the scenario.
         validity: Whether the generator did what it was told.
         open_loop: Whether arrivals followed a schedule.
-        flows: Offered, started, completed, accepted and shed.
+        flows: Offered, started, completed, accepted and shed; before them `SCHEDULED`, where less was offered.
         response_time: Intended time to end; failed transactions with the time until they failed.
         service_time: First byte sent to end.
         wait: Release to first byte sent.
@@ -161,6 +163,7 @@ class Summary:
         generator: The load generator's health.
         course: How mail arrived over time; None where `ledger` is, and in runs of older versions.
         end_to_end: Time until arrival by message kind, over the whole run.
+        workers: The workers of a run over several.
     """
 
     schema_version: int
@@ -182,6 +185,7 @@ class Summary:
     generator: Generator
     course: DeliveryCourse | None = None
     end_to_end: dict[str, EndToEndLatency] = field(default_factory=dict)
+    workers: tuple[WorkerRecord, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as plain JSON values."""
@@ -209,6 +213,7 @@ def summarize(
     interrupted: bool,
     delivery: Delivery | None,
     unread: str = "",
+    workers: Sequence[WorkerRecord] = (),
 ) -> Summary:
     """Sum a run up.
 
@@ -221,6 +226,7 @@ def summarize(
         interrupted: Whether it was stopped before its end.
         delivery: What became of the accepted mail, if known.
         unread: Why the far end could not be asked although it should have been, else empty.
+        workers: The workers of a run over several.
     """
     plan = statistics.plan
     lines = tuple(_line(threshold, _Answers(statistics, delivery)) for threshold in thresholds)
@@ -229,7 +235,7 @@ def summarize(
     load = Load(
         plan.open_loop, statistics.count("offered"), statistics.count("shed"), lag_p99_s, _objective_s(thresholds)
     )
-    validity = judge(load, measured, unread)
+    validity = judge(load, measured, unread, workers)
     met = all(line.passed for line in lines) and (delivery is None or delivery.counts.faithful)
     return Summary(
         schema_version=SCHEMA_VERSION,
@@ -238,7 +244,7 @@ def summarize(
         thresholds=lines,
         validity=validity,
         open_loop=plan.open_loop,
-        flows={name: _flow(statistics, name) for name in COUNTED},
+        flows=_scheduled(statistics, workers) | {name: _flow(statistics, name) for name in COUNTED},
         response_time=latency_of(statistics.histogram(Metric.RESPONSE_TIME)),
         service_time=latency_of(statistics.histogram(Metric.SERVICE_TIME)),
         wait=latency_of(statistics.histogram(Metric.WAIT)),
@@ -256,6 +262,7 @@ def summarize(
         ),
         course=None if delivery is None else delivery.course,
         end_to_end={} if delivery is None else _end_to_end(delivery),
+        workers=tuple(workers),
     )
 
 
@@ -315,6 +322,12 @@ def _objective_s(thresholds: Iterable[Threshold]) -> float | None:
 
 def _flow(statistics: RunStatistics, name: str) -> Flow:
     return Flow(statistics.count(name), None if name == "shed" else statistics.rate_per_s(name))
+
+
+def _scheduled(statistics: RunStatistics, workers: Sequence[WorkerRecord]) -> dict[str, Flow]:
+    """What the schedule wanted, where lost workers left something of it undone."""
+    missing = shortfall(workers)
+    return {SCHEDULED: Flow(statistics.count("offered") + missing, None)} if missing else {}
 
 
 def _phases(statistics: RunStatistics) -> dict[str, Latency]:

@@ -24,6 +24,9 @@ Integers = npt.NDArray[np.int64]
 TimelineRows = dict[str, npt.NDArray[np.generic]]
 """Columns of equal length: `KEYS` and `COUNTERS` whole numbers, `GAUGES` and `LATENCIES` float with NaN for none."""
 
+RowValues = tuple[Integers, Integers]
+"""Row and microseconds of each value."""
+
 CLASSES = tuple(OutcomeClass)
 FAILED = {kind: f"failed_{kind.value}" for kind in CLASSES if kind is not OutcomeClass.ACCEPTED}
 
@@ -34,6 +37,9 @@ GAUGES = ("in_flight", "connections", "queued")
 RESPONSE_QUANTILES = {"response_p50_s": 0.5, "response_p95_s": 0.95, "response_p99_s": 0.99, "response_max_s": 1.0}
 SERVICE_QUANTILES = {"service_p50_s": 0.5, "service_p99_s": 0.99}
 LATENCIES = (*RESPONSE_QUANTILES, *SERVICE_QUANTILES)
+
+EVERY_SECOND = 2**40
+"""Later than any second of a run."""
 
 _ACCEPTED = CLASSES.index(OutcomeClass.ACCEPTED)
 _VALUE_BITS = 32
@@ -56,7 +62,10 @@ class Pending:
         """Remove and return, of shape (columns, n), what is older than a second."""
         every = np.concatenate(self._blocks, axis=1) if self._blocks else np.empty((self._columns, 0), dtype=np.int64)
         over = every[0] < before_second
-        self._blocks = [] if over.all() else [every[:, ~over]]
+        if over.all():
+            self._blocks = []
+            return every
+        self._blocks = [every[:, ~over]]
         return every[:, over]
 
 
@@ -108,7 +117,23 @@ class TimelineBuilder:
             before_second: Seconds from this one on stay pending.
             gauges: The driver's state, for the seconds that were not given yet.
         """
-        done = self._transactions.take(before_second)
+        rows, response, service = self.take_values(before_second, gauges)
+        rows |= _quantiles(*response, rows["second"].size, RESPONSE_QUANTILES)
+        rows |= _quantiles(*service, rows["second"].size, SERVICE_QUANTILES)
+        return rows
+
+    def take_values(
+        self, before_second: int, gauges: Gauges, *, begun: bool = False
+    ) -> tuple[TimelineRows, RowValues, RowValues]:
+        """As `take`, but instead of latencies the response times and the service times of the rows.
+
+        Args:
+            before_second: See `take`.
+            gauges: See `take`.
+            begun: Whether to give what happened in the second that has begun too; it gets its gauges when it is over.
+        """
+        until = EVERY_SECOND if begun else before_second
+        done = self._transactions.take(until)
         had_start = done[:, done[3] >= 0]
         accepted = done[:, done[2] == _ACCEPTED]
         events = {
@@ -117,20 +142,18 @@ class TimelineBuilder:
             "accepted": self._keys(accepted[0], accepted[1]),
         }
         for counter, pending in self._arrivals.items():
-            events[counter] = self._keys(*pending.take(before_second))
-        index = _KeyIndex(np.concatenate((self._grid(before_second), *events.values())))
+            events[counter] = self._keys(*pending.take(until))
+        index = KeyIndex(np.concatenate((self._grid(before_second), *events.values())))
         rows = self._key_columns(index.keys)
         rows |= {counter: index.count(happened) for counter, happened in events.items()}
         for number, kind in enumerate(CLASSES):
             if kind in FAILED:
                 rows[FAILED[kind]] = index.count(events["completed"][done[2] == number])
         rows["accepted_bytes"] = index.count(events["accepted"], weights=accepted[6])
-        row = index.rows(events["completed"])
-        rows |= _quantiles(row, done[4], index.keys.size, RESPONSE_QUANTILES)
-        rows |= _quantiles(row[done[3] >= 0], had_start[5], index.keys.size, SERVICE_QUANTILES)
-        rows |= self._gauge_columns(index.keys, gauges)
+        rows |= self._gauge_columns(index.keys, before_second, gauges)
         self._next_second = max(self._next_second, before_second)
-        return rows
+        row = index.rows(events["completed"])
+        return rows, (row, done[4]), (row[done[3] >= 0], had_start[5])
 
     def _keys(self, second: Integers, cell: Integers) -> Integers:
         return second * self._cells + cell
@@ -146,12 +169,12 @@ class TimelineBuilder:
         stage, kind = np.divmod(cell, self._kinds)
         return {"second": second, "stage": stage, "kind": kind}
 
-    def _gauge_columns(self, keys: Integers, gauges: Gauges) -> TimelineRows:
-        new = keys >= self._next_second * self._cells
+    def _gauge_columns(self, keys: Integers, before_second: int, gauges: Gauges) -> TimelineRows:
+        new = (keys >= self._next_second * self._cells) & (keys < before_second * self._cells)
         return {name: np.where(new, float(getattr(gauges, name)), np.nan) for name in GAUGES}
 
 
-class _KeyIndex:
+class KeyIndex:
     """The distinct keys, ascending, and the row of each; by a dense table, for keys of a flush lie close together."""
 
     def __init__(self, keys: Integers) -> None:
@@ -161,9 +184,11 @@ class _KeyIndex:
         self._rows: Integers = np.cumsum(present) - 1
 
     def rows(self, keys: Integers) -> Integers:
+        """The row of each key."""
         return self._rows[keys - self._first]
 
     def count(self, keys: Integers, weights: Integers | None = None) -> Integers:
+        """How often each distinct key occurs, or the sum of its weights."""
         return np.bincount(self.rows(keys), weights=weights, minlength=self.keys.size).astype(np.int64)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from loadkit.errors import ExitCode
+from loadkit.measure.workers import WorkerRecord, worker_reasons
 from loadkit.units import format_duration
 
 ACHIEVED_LEAST = 0.995
@@ -41,6 +42,7 @@ class GeneratorSample:
         rss_bytes: Resident memory.
         loop_stall_max_s: Longest time by which the event loop was late.
         clock_drift_s: Wall clock minus steady clock, since the run's start.
+        worker: Number of the process, where several drive a run.
     """
 
     at_s: float
@@ -49,6 +51,7 @@ class GeneratorSample:
     rss_bytes: int
     loop_stall_max_s: float
     clock_drift_s: float
+    worker: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +94,35 @@ def lag_limit_s(objective_s: float | None) -> float:
 
 
 def cpu_p95(samples: Sequence[GeneratorSample]) -> float | None:
-    """The 95th percentile (nearest rank) of the samples' processor share; None without samples."""
-    if not samples:
-        return None
-    return float(np.quantile([sample.cpu_ratio for sample in samples], 0.95, method="inverted_cdf"))
+    """The 95th percentile (nearest rank) of the samples' processor share, of the busiest process; None without any."""
+    ratios = [[sample.cpu_ratio for sample in own] for own in _by_worker(samples)]
+    return max((float(np.quantile(own, 0.95, method="inverted_cdf")) for own in ratios), default=None)
 
 
-def judge(load: Load, samples: Sequence[GeneratorSample], unread: str = "") -> Validity:
+def _by_worker(samples: Sequence[GeneratorSample]) -> Iterator[list[GeneratorSample]]:
+    for worker in sorted({sample.worker for sample in samples}):
+        yield [sample for sample in samples if sample.worker == worker]
+
+
+def judge(
+    load: Load, samples: Sequence[GeneratorSample], unread: str = "", workers: Sequence[WorkerRecord] = ()
+) -> Validity:
     """Judge the generator, and whether the far end could be asked.
 
     Args:
         load: What was to be sent, and what was.
         samples: Samples of the measured stages.
         unread: Why the far end's ledger is missing, or empty.
+        workers: The workers of a run over several.
     """
-    found = (_shortfall(load), _lag(load), _cpu(samples), _clock(samples), unread)
+    found = (
+        *worker_reasons(workers),
+        _shortfall(load),
+        _lag(load),
+        _cpu(samples),
+        *(_clock(own) for own in _by_worker(samples)),
+        unread,
+    )
     reasons = tuple(reason for reason in found if reason)
     return Validity(not reasons, reasons)
 

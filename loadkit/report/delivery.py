@@ -67,7 +67,7 @@ def _course(summary: Summary, course: DeliveryCourse) -> Iterator[Text]:
 
 def _counts(ledger: Reconciliation, *, drained: bool) -> RenderableType:
     ranges = _ranges(ledger.lost_ranges)
-    rows = (
+    rows = [
         ("accepted by the target", ledger.accepted, ""),
         ("delivered to the sink", ledger.delivered, ""),
         ("lost", ledger.lost, ranges) if drained else ("not arrived", ledger.lost, f"within the drain time; {ranges}"),
@@ -76,7 +76,9 @@ def _counts(ledger: Reconciliation, *, drained: bool) -> RenderableType:
         ("unexpected", ledger.unexpected, "delivered, though refused or never sent"),
         ("unanswered", ledger.unanswered, "delivered, though the final reply never came"),
         ("unknown", ledger.unknown, "delivered without a usable id"),
-    )
+    ]
+    if ledger.unreported:
+        rows.append(("unreported", ledger.unreported, "delivered, and their worker was lost before it told of them"))
     return table("wrw", ((name, f"{count:,}", Text(note if count else "", "dim")) for name, count, note in rows))
 
 

@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from loadkit.measure.histogram import smallest_sample
+from loadkit.measure.summary import SCHEDULED
 from loadkit.measure.validity import Verdict
 from loadkit.report.delivery import delivery_section
 from loadkit.report.tables import (
@@ -114,7 +115,8 @@ def _validity(summary: Summary) -> RenderableType:
 
 
 def _flows(summary: Summary) -> RenderableType:
-    offered = summary.flows["offered"].count
+    whole = SCHEDULED if SCHEDULED in summary.flows else "offered"
+    offered = summary.flows[whole].count
     rows = (
         (
             name,
@@ -124,7 +126,7 @@ def _flows(summary: Summary) -> RenderableType:
         )
         for name, flow in summary.flows.items()
     )
-    return table("lrrr", rows, ("", "messages", "of offered", "rate"))
+    return table("lrrr", rows, ("", "messages", f"of {whole}", "rate"))
 
 
 def _generator(generator: Generator) -> Text:

@@ -65,6 +65,7 @@ WARM_UP_STAGE = "warm-up"
 MAIN_STAGE = "main"
 
 Executor = Literal["arrival_rate", "sessions", "shared_messages"]
+OnWorkerLoss = Literal["continue", "stop"]
 
 
 class Block(BaseModel):
@@ -182,7 +183,7 @@ _REQUIRED = {
     "shared_messages": ("sessions", "messages"),
 }
 _OPTIONAL = {"arrival_rate": ("arrivals", "queue"), "sessions": ("warm_up",), "shared_messages": ()}
-_OF_EVERY_EXECUTOR = ("executor", "grace")
+_OF_EVERY_EXECUTOR = ("executor", "grace", "on_worker_loss")
 
 
 class Load(Block):
@@ -192,6 +193,7 @@ class Load(Block):
     arrivals: Literal["poisson", "even"] = "poisson"
     queue: WholeNumber = Field(10_000, ge=0, le=10_000_000)
     grace_s: Duration = Field(30.0, alias="grace")
+    on_worker_loss: OnWorkerLoss = "continue"
     stages: tuple[Stage, ...] = Field((), max_length=1000)
     sessions: WholeNumber | None = Field(None, ge=1, le=100_000)
     messages: WholeNumber | None = Field(None, ge=1, le=MAX_MESSAGES)

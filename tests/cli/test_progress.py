@@ -12,7 +12,7 @@ import pytest
 
 from loadkit.cli._progress import ProgressLine, live_line
 from loadkit.drive.live import LiveFigures
-from loadkit.measure.recorder import LiveTotals
+from loadkit.measure.books import LiveTotals
 from loadkit.smtp.outcome import OutcomeClass
 
 SHOW_CURSOR, CLEAR_LINE = "\x1b[?25h", "\x1b[2K"

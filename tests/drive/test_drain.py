@@ -47,7 +47,7 @@ def wait(source: Source, *, deadline_s: float = 0.3, stop_after_s: float = 60.0)
     ended = Drain(
         source,
         "abcdefgh",
-        bitmap(set(range(ACCEPTED))),
+        {0: bitmap(set(range(ACCEPTED)))},
         deadline_s=deadline_s,
         stop=lambda: perf_counter() - begun > stop_after_s,
         show=shown.append,

@@ -116,6 +116,7 @@ def test_files_of_a_finished_folder(tmp_path: Path) -> None:
         "rss_bytes": 1_000_000,
         "loop_stall_max_s": 0.002,
         "clock_drift_s": 0.0,
+        "worker": 0,
     }
 
 

@@ -1,0 +1,175 @@
+"""What sends in one process: a scenario's sender and all around it, for the whole of a run or a worker's share."""
+
+from __future__ import annotations
+
+import math
+import resource
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from locust.env import Environment
+from locust.event import Events
+
+from loadkit.drive.build import build_policy, build_wiring
+from loadkit.drive.clocks import unix_offset_s
+from loadkit.drive.composer import ClosedLoop, Composer, scheduled_arrivals
+from loadkit.drive.control import Control, Course
+from loadkit.drive.events import BulkStats, EventFeed, RequestHook
+from loadkit.drive.journal import Journal
+from loadkit.drive.network import resolve
+from loadkit.drive.pacer import Pacer
+from loadkit.drive.sender import Sender
+from loadkit.drive.users import ScenarioUser
+from loadkit.measure.records import RunPlan, Stage
+from loadkit.scenario.arrivals import Schedule, stage_spans
+from loadkit.scenario.mix import Mix
+from loadkit.scenario.sharing import WHOLE, Share, stripe_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadkit.drive.control import KeepsRecords
+    from loadkit.drive.observer import Observer
+    from loadkit.measure.records import OutcomeTable
+    from loadkit.scenario.guardrails import TargetAddress
+    from loadkit.scenario.schema import Load, Scenario
+
+# Time for Locust to start its user, so that the first arrivals are not late.
+LEAD_S = 0.25
+
+
+def new_environment() -> Environment:
+    """Locust's environment of a process that sends, which takes messages in batches."""
+    environment = Environment(events=Events())
+    environment.events.request = RequestHook()
+    environment.stats = BulkStats()
+    return environment
+
+
+class Engine:
+    """A sender made ready; to start it takes the moment of the run's start.
+
+    Args:
+        environment: From `new_environment`; it gets the user that hosts the sender.
+        scenario: What to send and when, in the whole run.
+        target: Where to.
+        stretch: Factor on all durations.
+        share: Which part of it is sent by this process.
+
+    Raises:
+        LoadkitError: If nothing can be sent: the target has no address, a credential is missing, a worker no session.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        scenario: Scenario,
+        target: TargetAddress,
+        *,
+        stretch: float = 1.0,
+        share: Share = WHOLE,
+    ) -> None:
+        self._environment = environment
+        self._scenario = share.of_scenario(scenario)
+        self._stretch = stretch
+        self._share = share
+        self._mix = Mix(scenario)
+        self._stripe = stripe_of(scenario, share)
+        self._wiring = build_wiring(scenario, target)
+        self._policy = build_policy(self._scenario, stream=share.index)
+        self._addresses = resolve(target.host, target.port)
+        _raise_descriptor_limit()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the message kinds."""
+        return self._mix.kinds
+
+    def control(  # noqa: PLR0917 - the parts of a run, put together in one place
+        self,
+        plan: RunPlan,
+        epoch_s: float,
+        outcomes: OutcomeTable,
+        recorder: KeepsRecords,
+        observer: Observer,
+        each_second: Callable[[float, float], bool],
+    ) -> Control:
+        """Put the parts of a run together.
+
+        Args:
+            plan: Stages, kinds and Unix time of the start.
+            epoch_s: The clock's reading at the start.
+            outcomes: Where outcomes get their numbers.
+            recorder: Takes what happened.
+            observer: Watches this process.
+            each_second: See `Control`.
+        """
+        load = self._scenario.load
+        composer = Composer(self._mix, plan.run_id, self._share.index, epoch_unix_s=plan.started_at, epoch_s=epoch_s)
+        journal = Journal(outcomes)
+        sender = Sender(
+            self._wiring,
+            self._addresses,
+            self._policy,
+            composer,
+            journal,
+            epoch_s=epoch_s,
+            closed_loop=None if load.open_loop else self._closed_loop(plan),
+        )
+        control = Control(
+            Course(epoch_s, plan.stages[-1].end_s, load.grace_s, self._scenario.sessions.timeouts.quit_s),
+            sender,
+            self._pacer(sender, epoch_s) if load.open_loop else None,
+            journal,
+            recorder,
+            EventFeed(
+                self._environment.events.request, self._environment.stats, self._mix.kinds, outcomes, plan.started_at
+            ),
+            observer,
+            each_second,
+        )
+        self._environment.user_classes = [type("ScenarioUser", (ScenarioUser,), {"control": control})]
+        return control
+
+    def _pacer(self, sender: Sender, epoch_s: float) -> Pacer:
+        schedule = Schedule(self._scenario.load, self._scenario.seed, stretch=self._stretch)
+        return Pacer(scheduled_arrivals(schedule, self._mix, self._stripe), sender.release, epoch_s)
+
+    def _closed_loop(self, plan: RunPlan) -> ClosedLoop:
+        warm_up_s = plan.stages[0].end_s if len(plan.stages) > 1 else 0.0
+        return ClosedLoop(self._mix, warm_up_s, self._scenario.load.messages, self._stripe)
+
+
+def start_times(lead_s: float, *, whole_second: bool) -> tuple[float, float]:
+    """When a run starts, on the monotonic clock and in Unix time.
+
+    Args:
+        lead_s: How far ahead it must be at least.
+        whole_second: Whether it must be a whole Unix second, as sinks count deliveries: then both ends count alike.
+    """
+    offset_s = unix_offset_s()
+    start_unix_s = perf_counter() + offset_s + lead_s
+    if whole_second:
+        start_unix_s = float(math.ceil(start_unix_s))
+    return start_unix_s - offset_s, start_unix_s
+
+
+def plan_of(load: Load, run_id: str, kinds: tuple[str, ...], *, started_at: float, stretch: float) -> RunPlan:
+    """A run's plan.
+
+    Args:
+        load: When messages are sent.
+        run_id: The run's id.
+        kinds: Names of the message kinds.
+        started_at: Unix time of the start.
+        stretch: Factor on all durations.
+    """
+    spans = stage_spans(load, stretch=stretch)
+    stages = tuple(Stage(span.name, span.start_s, span.end_s, span.measured) for span in spans)
+    return RunPlan(run_id, kinds, stages, load.open_loop, started_at)
+
+
+def _raise_descriptor_limit() -> None:
+    """Let this process open as many connections as the system permits it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

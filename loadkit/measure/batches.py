@@ -1,0 +1,108 @@
+"""From batches of rows to values of series, timeline, outcomes and message numbers: what every recorder does first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from loadkit.measure.histogram import counts_index, to_us
+from loadkit.measure.outcome_counts import ACCEPTED, OutcomeCounts
+from loadkit.measure.records import SETUP_PHASE_COLUMNS, Gauges, Setup, Tx
+from loadkit.measure.statistics import SETUP_METRICS, TRANSACTION_METRICS
+from loadkit.measure.timeline import TimelineBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadkit.measure.records import Batch, Rows, RunPlan
+
+Integers = npt.NDArray[np.int64]
+
+
+class BatchReader:
+    """Takes batches from the load generator's loop; what is kept of them is up to the subclass.
+
+    Args:
+        plan: Stages and kinds that the rows' numbers refer to.
+        outcomes: Counts outcomes.
+        record: Takes numbers of series and `counts_index` of as many values.
+
+    Attributes:
+        last_accepted_s: Seconds from the run's start to the last accepting reply; None without any.
+    """
+
+    def __init__(self, plan: RunPlan, outcomes: OutcomeCounts, record: Callable[[Integers, Integers], object]) -> None:
+        cells = len(plan.stages) * len(plan.kinds)
+        self._kinds = len(plan.kinds)
+        self._first_numbers = np.arange(len(TRANSACTION_METRICS), dtype=np.int64)[:, None] * cells
+        self._setup_numbers = np.arange(len(SETUP_METRICS), dtype=np.int64) + len(TRANSACTION_METRICS) * cells
+        self._outcomes = outcomes
+        self._record = record
+        self._timeline = TimelineBuilder(plan)
+        self._gauges = Gauges(0.0, 0, 0, 0)
+        self.last_accepted_s: float | None = None
+
+    def add(self, batch: Batch) -> None:
+        """Take what happened since the last batch.
+
+        Runs in the load generator's loop: 0.35 ms for a batch of 250 transactions, of which 0.2 ms for the first.
+        """
+        self._gauges = batch.gauges
+        self._outcomes.learn()
+        if len(batch.transactions):
+            self._add_transactions(np.ascontiguousarray(batch.transactions.T))
+        if len(batch.setups):
+            self._add_setups(batch.setups)
+        if len(batch.offered):
+            self._timeline.add_arrivals("offered", batch.offered)
+        if len(batch.shed):
+            self._timeline.add_arrivals("shed", batch.shed)
+
+    def _add_transactions(self, columns: Rows) -> None:
+        cells = (columns[Tx.STAGE] * self._kinds + columns[Tx.KIND]).astype(np.int64)
+        outcomes = columns[Tx.OUTCOME].astype(np.int64)
+        classes = self._outcomes.classes[outcomes]
+        accepted = classes == ACCEPTED
+        self._record_known(_durations(columns, accepted), self._first_numbers + cells)
+        self._timeline.add_transactions(columns, cells, classes)
+        self._outcomes.count(cells, outcomes)
+        if accepted.any():
+            last_s = float(columns[Tx.COMPLETED][accepted].max())
+            self.last_accepted_s = last_s if self.last_accepted_s is None else max(self.last_accepted_s, last_s)
+        seqs = columns[Tx.SEQ].astype(np.int64)
+        self._mark(seqs[accepted & ~self._outcomes.stopped[outcomes]], seqs[self._outcomes.unanswered[outcomes]])
+
+    def _mark(self, accepted: Integers, unanswered: Integers) -> None:
+        """Note numbers of messages that the target took responsibility for, and of those whose reply never came."""
+        raise NotImplementedError
+
+    def _add_setups(self, rows: Rows) -> None:
+        self._record_known(
+            rows[:, list(SETUP_PHASE_COLUMNS.values())],
+            np.broadcast_to(self._setup_numbers, (len(rows), len(SETUP_METRICS))),
+        )
+        self._outcomes.count_setups(rows[:, Setup.OUTCOME].astype(np.int64))
+
+    def _record_known(self, durations_s: Rows, numbers: Integers) -> None:
+        known = ~np.isnan(durations_s)
+        self._record(numbers[known], counts_index(to_us(durations_s[known])))
+
+
+def _durations(columns: Rows, accepted: npt.NDArray[np.bool_]) -> Rows:
+    """Seconds, in the order of `TRANSACTION_METRICS`; NaN where there is none."""
+    response = columns[Tx.COMPLETED] - columns[Tx.INTENDED]
+    return np.stack(
+        (
+            response,
+            columns[Tx.COMPLETED] - columns[Tx.STARTED],
+            columns[Tx.RELEASED] - columns[Tx.INTENDED],
+            columns[Tx.STARTED] - columns[Tx.RELEASED],
+            np.where(accepted, np.nan, response),
+            columns[Tx.MAIL],
+            columns[Tx.RCPT],
+            columns[Tx.DATA],
+            columns[Tx.DOT],
+        )
+    )
