@@ -65,6 +65,7 @@ class RunRequest:
         stretch: Factor on all durations; below 1 the run is compressed.
         ledger_source: Knows what arrives, or None where the far end is not ours.
         progress: Shows live figures, or None.
+        preflight: What was found at the target before; None where nobody looked.
     """
 
     scenario: Scenario
@@ -75,6 +76,7 @@ class RunRequest:
     stretch: float = 1.0
     ledger_source: LedgerSource | None = None
     progress: Progress | None = None
+    preflight: tuple[dict[str, str], ...] | None = None
 
 
 def run(request: RunRequest) -> Path:
@@ -222,6 +224,7 @@ class _Runner:
             thresholds=self._thresholds,
             source_text=request.source_text,
             effective_text=dump_effective(request.scenario),
+            preflight=request.preflight,
         )
 
     def _terminate(self) -> None:
