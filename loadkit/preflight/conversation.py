@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ BANNER_S = 6.5
 """Half a second longer than Postfix's postscreen lets clients wait."""
 STEP_S = 3.0
 QUIT_S = 0.5
+_PATIENCE_S = 2.5
 
 _REPLY_CODES = range(200, 600)
 _NOT_IMPLEMENTED = range(500, 600)
@@ -73,8 +75,10 @@ def looking_context() -> ssl.SSLContext:
 def context_up_to(version: ssl.TLSVersion) -> ssl.SSLContext:
     """Offers nothing newer than a version, which for the old ones the system's policy would forbid."""
     context = looking_context()
-    context.minimum_version = min(version, ssl.TLSVersion.TLSv1)
-    context.maximum_version = version
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that they are old is the point
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = version
     return context
 
 
@@ -95,9 +99,13 @@ class Talk:
         sock: A connected socket, which the talk closes.
         request: What is asked.
         conversation: What is filled.
+        deadline_s: Time of the event loop at which it must be over.
     """
 
-    def __init__(self, sock: socket.socket, request: ProbeRequest, conversation: Conversation) -> None:
+    def __init__(
+        self, sock: socket.socket, request: ProbeRequest, conversation: Conversation, deadline_s: float
+    ) -> None:
+        self._deadline_s = deadline_s
         self._request = request
         self._seen = conversation
         self._client = aiosmtplib.SMTP(
@@ -128,8 +136,8 @@ class Talk:
         if offer.implicit:
             self._client.use_tls, self._client.tls_context = True, offer.context
         try:
-            async with asyncio.timeout(BANNER_S):
-                seen.banner = _reply("banner", *await self._client.connect(timeout=BANNER_S))
+            async with self._within(BANNER_S):
+                seen.banner = _reply("banner", *await self._client.connect(timeout=None))
         except SMTPConnectResponseError as error:
             seen.banner = _reply("banner", error.code, error.message)
         except Exception as error:
@@ -147,7 +155,7 @@ class Talk:
         if protocol is None:
             raise _BrokenError(Breakdown("tls", Cause.CLOSED))
         try:
-            async with asyncio.timeout(STEP_S):
+            async with self._within(STEP_S):
                 await protocol.start_tls(context, server_hostname=self._request.target.host, timeout=STEP_S)
         except SMTPResponseException as error:
             self._seen.starttls = _reply("tls", error.code, error.message)
@@ -161,7 +169,7 @@ class Talk:
         """Say QUIT to a server that still listens, and close whatever happens."""
         with suppress(Exception):
             async with asyncio.timeout(QUIT_S):
-                await self._client.execute_command(b"QUIT", timeout=QUIT_S)
+                await self._client.execute_command(b"QUIT", timeout=None)
         transport = self._client.transport
         self._client.close()
         # An endless stream of a server must not keep a closing connection busy.
@@ -192,14 +200,17 @@ class Talk:
     async def _command(self, phase: str, *words: bytes) -> ServerReply:
         started_s = _now()
         try:
-            async with asyncio.timeout(STEP_S):
-                return _reply(phase, *await self._client.execute_command(*words, timeout=STEP_S))
+            async with self._within(STEP_S):
+                return _reply(phase, *await self._client.execute_command(*words, timeout=None))
         except SMTPResponseException as error:
             return _reply(phase, error.code, error.message)
         except _BrokenError:
             raise
         except Exception as error:
             raise _BrokenError(_breakdown(phase, error, _now() - started_s)) from error
+
+    def _within(self, step_s: float) -> asyncio.Timeout:
+        return asyncio.timeout_at(min(_now() + step_s, self._deadline_s))
 
     def _tls_facts(self) -> TlsFacts:
         tls: Any = None if self._client.transport is None else self._client.transport.get_extra_info("ssl_object")
@@ -212,16 +223,19 @@ class Talk:
             return TlsFacts(tls.version() or "", cipher, None, str(error))
 
 
-async def try_connection(sock: socket.socket, request: ProbeRequest, offer: TlsOffer | None) -> Trial:
+async def try_connection(
+    sock: socket.socket, request: ProbeRequest, offer: TlsOffer | None, deadline_s: float
+) -> Trial:
     """A further connection up to EHLO and TLS.
 
     Args:
         sock: A connected socket.
         request: What is asked.
         offer: How it comes under TLS; None for a plain connection.
+        deadline_s: Time of the event loop at which it must be over.
     """
     seen = Conversation("", "")
-    talk = Talk(sock, request, seen)
+    talk = Talk(sock, request, seen, deadline_s)
     try:
         await talk.greet(offer or TlsOffer(looking_context(), implicit=False))
         if offer is not None and not offer.implicit and "STARTTLS" in extensions_of(seen.ehlo):
@@ -251,6 +265,8 @@ def _breakdown(phase: str, error: Exception, waited_s: float) -> Breakdown:
     if isinstance(error, _BrokenError):
         return error.breakdown
     cause, detail = _cause(error)
+    if cause is Cause.SILENT and waited_s < _PATIENCE_S:
+        cause = Cause.TIME_UP
     return Breakdown(phase, cause, plain(detail), waited_s)
 
 

@@ -64,9 +64,11 @@ class Cause(StrEnum):
     """Why a conversation ended before its time."""
 
     SILENT = "silent"
+    TIME_UP = "time up"
+    """Not silent for long enough to blame the server: the time for the whole look was over."""
     CLOSED = "closed"
     MALFORMED = "malformed"
-    TLS_FAILED = "tls_failed"
+    TLS_FAILED = "tls failed"
     CERTIFICATE = "certificate"
 
 

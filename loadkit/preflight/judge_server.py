@@ -22,6 +22,7 @@ _READY = 220
 
 _BROKEN_WHY = {
     Cause.SILENT: "Sessions would wait until their timeouts and send nothing.",
+    Cause.TIME_UP: "Replies take so long that not everything was seen; sessions are as slow.",
     Cause.CLOSED: "The server, or something in front of it, ends connections from here.",
     Cause.MALFORMED: "What listens there does not speak SMTP as a client can understand it.",
     Cause.TLS_FAILED: "Without TLS there is no session.",
@@ -29,6 +30,7 @@ _BROKEN_WHY = {
 }
 _BROKEN_FIX = {
     Cause.SILENT: "Look whether the server is overloaded, waits for a DNS server, or delays clients on purpose.",
+    Cause.TIME_UP: "Look whether the server is overloaded, waits for a DNS server, or delays clients on purpose.",
     Cause.CLOSED: "Look for this machine's address in the target's log, its access rules and its limits.",
     Cause.MALFORMED: "Check host, port and scheme; is it another service, or a proxy with a protocol of its own?",
     Cause.TLS_FAILED: "Look at the server's TLS settings and log.",
@@ -145,7 +147,7 @@ def _auth(needs: Needs, seen: Conversation) -> Iterator[Finding]:
 def _mechanisms(extensions: dict[str, str]) -> list[str]:
     # AUTH=LOGIN is how servers of the nineties wrote it.
     old = [keyword.removeprefix("AUTH=") for keyword in extensions if keyword.startswith("AUTH=")]
-    return list(dict.fromkeys([*extensions.get("AUTH", "").upper().split(), *old]))
+    return list(dict.fromkeys(filter(None, [*extensions.get("AUTH", "").upper().split(), *old])))
 
 
 def _announced_limits(needs: Needs, extensions: dict[str, str]) -> Iterator[Finding]:
@@ -192,7 +194,7 @@ def _envelope(needs: Needs, seen: Conversation) -> Iterator[Finding]:
 def _broken(request: ProbeRequest, facts: Facts, broken: Breakdown) -> Finding:
     """The end of the conversation before its time."""
     detail = f": {broken.detail}" if broken.detail else ""
-    seen = f"{broken.cause.replace('_', ' ')} at {broken.phase} after {format_duration(broken.waited_s)}{detail}"
+    seen = f"{broken.cause} at {broken.phase} after {format_duration(broken.waited_s)}{detail}"
     why, fix = _BROKEN_WHY[broken.cause], _BROKEN_FIX[broken.cause]
     if facts.implicit:
         seen += "; TLS from the first byte works"
@@ -201,7 +203,8 @@ def _broken(request: ProbeRequest, facts: Facts, broken: Breakdown) -> Finding:
     elif broken.cause is Cause.TLS_FAILED and request.target.implicit_tls:
         why = "The port does not speak TLS from the first byte as smtps:// says, or has no settings in common."
         fix = "Write smtp:// and set target.tls to starttls if the server offers it."
-    return Finding(Severity.PROBLEM, "conversation", seen, why, fix)
+    severity = Severity.WARNING if broken.cause is Cause.TIME_UP else Severity.PROBLEM
+    return Finding(severity, "conversation", seen, why, fix)
 
 
 def _crowd(facts: Facts) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ def _starttls(request: ProbeRequest, seen: Conversation, worst: Severity) -> Ite
         yield Finding(
             worst,
             "STARTTLS",
-            f"the handshake failed: {broken.detail or broken.cause.replace('_', ' ')}",
+            f"the handshake failed: {broken.detail or broken.cause}",
             "Without TLS there is no session." if request.needs.starttls else "Sessions with STARTTLS would fail.",
             "Look at the server's TLS settings (certificate, key, protocols) and its log.",
         )

@@ -183,15 +183,13 @@ class _Look:
 
     async def _converse(self, sock: socket.socket) -> None:
         facts = self._facts
-        facts.conversation = seen = Conversation(sock.getpeername()[0], sock.getsockname()[0])
-        talk = Talk(sock, self._request, seen)
+        # Not getpeername: the server may have reset the connection already.
+        address = next(port.address for port in facts.ports if port.state is PortState.OPEN)
+        facts.conversation = seen = Conversation(address, sock.getsockname()[0])
+        talk = Talk(sock, self._request, seen, self._deadline_s - _END_S)
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._deadline_s - _END_S):
-                    await talk.look()
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._deadline_s):
-                    await self._further(seen)
+            await talk.look()
+            await self._further(seen)
         finally:
             await talk.leave()
 
@@ -220,7 +218,7 @@ class _Look:
         port, sock = await self._connect(self._facts.conversation.address, self._request.target.port)
         if sock is None:
             return Trial(Breakdown("connect", Cause.CLOSED, f"the connection was {port.state}"))
-        return await try_connection(sock, self._request, offer)
+        return await try_connection(sock, self._request, offer, self._deadline_s)
 
     async def _knock(self, address: str, port: int) -> PortFacts:
         """Whether a port is open, and no more."""
