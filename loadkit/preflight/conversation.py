@@ -165,6 +165,20 @@ class Talk:
         self._client.transport = protocol.transport
         self._seen.tls = self._tls_facts()
 
+    async def attempt(self, offer: TlsOffer | None) -> Trial:
+        """Banner, EHLO and TLS, on a connection beside the first.
+
+        Args:
+            offer: How it comes under TLS; None for a plain connection.
+        """
+        try:
+            await self.greet(offer or TlsOffer(looking_context(), implicit=False))
+            if offer is not None and not offer.implicit and "STARTTLS" in extensions_of(self._seen.ehlo):
+                await self.start_tls(offer.context)
+        except _BrokenError as broken:
+            return Trial(broken.breakdown, _refusal(self._seen))
+        return Trial(None, _refusal(self._seen))
+
     async def leave(self) -> None:
         """Say QUIT to a server that still listens, and close whatever happens."""
         with suppress(Exception):
@@ -221,30 +235,6 @@ class Talk:
             return TlsFacts(tls.version() or "", cipher, read_certificate(tls.getpeercert(binary_form=True) or b""))
         except CertificateError as error:
             return TlsFacts(tls.version() or "", cipher, None, str(error))
-
-
-async def try_connection(
-    sock: socket.socket, request: ProbeRequest, offer: TlsOffer | None, deadline_s: float
-) -> Trial:
-    """A further connection up to EHLO and TLS.
-
-    Args:
-        sock: A connected socket.
-        request: What is asked.
-        offer: How it comes under TLS; None for a plain connection.
-        deadline_s: Time of the event loop at which it must be over.
-    """
-    seen = Conversation("", "")
-    talk = Talk(sock, request, seen, deadline_s)
-    try:
-        await talk.greet(offer or TlsOffer(looking_context(), implicit=False))
-        if offer is not None and not offer.implicit and "STARTTLS" in extensions_of(seen.ehlo):
-            await talk.start_tls(offer.context)
-    except _BrokenError as broken:
-        return Trial(broken.breakdown, _refusal(seen))
-    finally:
-        await talk.leave()
-    return Trial(None, _refusal(seen))
 
 
 def _refusal(seen: Conversation) -> ServerReply | None:

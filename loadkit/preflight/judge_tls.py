@@ -50,7 +50,7 @@ def judge_tls(request: ProbeRequest, facts: Facts, now: float) -> Iterator[Findi
             "Install another certificate.",
         )
     else:
-        verified = facts.as_run is not None and facts.as_run.breakdown is None and request.needs.verify
+        verified = _went_well(facts.as_run) and request.needs.verify
         yield from _certificate(request, seen.tls.certificate, now, verified=verified, secured=secured)
 
 

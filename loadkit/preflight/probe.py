@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 import threading
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 from loadkit.preflight.conversation import (
@@ -19,7 +19,6 @@ from loadkit.preflight.conversation import (
     context_up_to,
     looking_context,
     run_context,
-    try_connection,
 )
 from loadkit.preflight.facts import (
     Breakdown,
@@ -198,12 +197,13 @@ class _Look:
         facts, target, needs, broken = self._facts, self._request.target, self._request.needs, seen.breakdown
         if broken is not None and broken.phase == "banner":
             if broken.cause is Cause.SILENT and not target.implicit_tls:
-                facts.implicit = (await self._trial(TlsOffer(looking_context(), implicit=True))).breakdown is None
+                (trial,) = await self._trials(TlsOffer(looking_context(), implicit=True))
+                facts.implicit = trial.breakdown is None
             return
         if seen.ehlo is None or not seen.ehlo.positive:
             return
         if seen.tls is None and (broken is None or broken.phase != "tls"):
-            facts.others = list(await asyncio.gather(self._trial(None), self._trial(None)))
+            facts.others = await self._trials(None, None)
             return
         contexts = (
             run_context(verify=needs.verify),
@@ -211,14 +211,21 @@ class _Look:
             context_up_to(ssl.TLSVersion.TLSv1_1),
         )
         offers = (TlsOffer(context, target.implicit_tls) for context in contexts)
-        facts.as_run, facts.tls12, facts.legacy = await asyncio.gather(*map(self._trial, offers))
+        facts.as_run, facts.tls12, facts.legacy = await self._trials(*offers)
 
-    async def _trial(self, offer: TlsOffer | None) -> Trial:
+    async def _trials(self, *offers: TlsOffer | None) -> list[Trial]:
+        """Connections that stay until the last has been greeted, so that a limit on their number shows."""
+        async with AsyncExitStack() as leaving:
+            return await asyncio.gather(*(self._trial(offer, leaving) for offer in offers))
+
+    async def _trial(self, offer: TlsOffer | None, leaving: AsyncExitStack) -> Trial:
         assert self._facts.conversation is not None
         port, sock = await self._connect(self._facts.conversation.address, self._request.target.port)
         if sock is None:
             return Trial(Breakdown("connect", Cause.CLOSED, f"the connection was {port.state}"))
-        return await try_connection(sock, self._request, offer, self._deadline_s)
+        talk = Talk(sock, self._request, Conversation("", ""), self._deadline_s)
+        leaving.push_async_callback(talk.leave)
+        return await talk.attempt(offer)
 
     async def _knock(self, address: str, port: int) -> PortFacts:
         """Whether a port is open, and no more."""
