@@ -23,8 +23,9 @@ ALLOWED_AREAS = {
     "units": (),
     **{area: (*FOUNDATION, *ORDER[: place + 1]) for place, area in enumerate(ORDER)},
     "drive": (*FOUNDATION, "smtp", "scenario", "measure", "drive"),
+    "preflight": (*FOUNDATION, "smtp", "scenario", "preflight"),
     "sinks": (*FOUNDATION, "smtp", "sinks"),
-    "cli": (*FOUNDATION, *ORDER, "drive", "sinks", "cli"),
+    "cli": (*FOUNDATION, *ORDER, "drive", "preflight", "sinks", "cli"),
     "loadkit": (*FOUNDATION, *ORDER, "drive", "cli"),
 }
 ALLOWED_MODULES = {

@@ -14,13 +14,14 @@ from loadkit.cli._bundled_sink import bundled_sink
 from loadkit.cli._output import print_json, print_note, print_summary
 from loadkit.cli._progress import ProgressLine
 from loadkit.cli._sink_ledgers import sink_ledgers
+from loadkit.cli._target import allowed_target
 from loadkit.drive.master import run_spread
 from loadkit.drive.results import RunRequest
 from loadkit.drive.runner import run as drive
-from loadkit.errors import ExitCode, TargetError, UsageError
+from loadkit.errors import ExitCode, UsageError
 from loadkit.measure.store import open_run
 from loadkit.report.text import render_summary
-from loadkit.scenario.guardrails import TargetAddress, check_target, parse_sink_url, parse_target_url
+from loadkit.scenario.guardrails import TargetAddress, parse_sink_url
 from sinks.options import SinkOptions, Tls
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class RunOptions:
         stretch: Factor on all durations; 1 is as written.
         as_json: Print the summary as JSON.
         quiet: Show no live figures.
+        preflight: Look at a target beyond this machine before load.
         bundled: The bundled sink, if it is needed.
         sinks: Admin interfaces of the sinks that mail ends up in, instead of those of the scenario.
         spread: Over which workers the run is spread, or None for this process alone.
@@ -53,6 +55,7 @@ class RunOptions:
     stretch: float
     as_json: bool
     quiet: bool
+    preflight: bool
     bundled: SinkOptions
     sinks: tuple[str, ...] = ()
     spread: Spread | None = None
@@ -89,13 +92,9 @@ def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCo
 
 
 def _allowed_target(url: str, scenario: Scenario, options: RunOptions) -> TargetAddress:
-    target = parse_target_url(url)
+    target = allowed_target(url, (*scenario.target.allow, *options.allow))
     if target.implicit_tls and scenario.target.tls == "starttls":
         raise UsageError(f"{target} is TLS from the start and the scenario asks for STARTTLS", hint="use smtp://")
-    try:
-        check_target(target, (*scenario.target.allow, *options.allow))
-    except TargetError as error:
-        raise TargetError(str(error), hint=f"{error.hint}, or give --allow {target.host}") from error
     return target
 
 
@@ -116,6 +115,11 @@ def _drive(
     target: TargetAddress,
     ledger_source: LedgerSource | None,
 ) -> Path:
+    findings = None
+    if options.preflight and not target.loopback:
+        from loadkit.cli._preflight import preflight_before_run
+
+        findings = preflight_before_run(scenario, target, quiet=options.quiet)
     progress = None if options.quiet else ProgressLine(sys.stderr)
     request = RunRequest(
         scenario=scenario,
@@ -126,6 +130,7 @@ def _drive(
         stretch=options.stretch,
         ledger_source=ledger_source,
         progress=progress,
+        preflight=findings,
     )
     try:
         return drive(request) if options.spread is None else run_spread(request, options.spread)

@@ -56,6 +56,9 @@ Allow = Annotated[
         help="Let load go to this host besides loopback; repeatable. Only for servers that you may load.",
     ),
 ]
+NoPreflight = Annotated[
+    bool, typer.Option("--no-preflight", help="Don't look at a target beyond this machine before load.")
+]
 SinkProcesses = Annotated[
     int, typer.Option(min=1, max=64, metavar="N", help="Processes of the bundled sink, where no target is named.")
 ]

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from loadkit.errors import ExitCode, LoadkitError, ScenarioError
 
@@ -37,12 +37,21 @@ def print_json(value: object) -> None:
 
 def print_summary(renderable: RenderableType) -> None:
     """Print a rich text on stdout: coloured on a terminal unless NO_COLOR is set, plain everywhere else."""
+    print_data(_rendered(renderable, sys.stdout))
+
+
+def print_rendered_note(renderable: RenderableType) -> None:
+    """Tell the user a rich text on stderr."""
+    print_note(_rendered(renderable, sys.stderr))
+
+
+def _rendered(renderable: RenderableType, stream: TextIO) -> str:
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+    console = Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False)
     with console.capture() as capture:
         console.print(renderable)
-    print_data("\n".join(line.rstrip() for line in capture.get().rstrip("\n").split("\n")))
+    return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").split("\n"))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

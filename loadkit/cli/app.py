@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadkit import __version__
-from loadkit.cli import blast, check, list_runs, report, run, sink, worker
+from loadkit.cli import blast, check, list_runs, preflight, report, run, sink, worker
 from loadkit.cli._output import print_data, print_error
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ EXIT_CODES = """\
     0  the measurement is valid and the thresholds are met
     1  a bug in loadkit
     2  the command or the scenario is wrong; nothing was sent
-    3  the target is not allowed or can't be reached
+    3  the target is not allowed, can't be reached or is not fit for a run
     4  the measurement is not valid
    99  a threshold is missed
   130  interrupted; results are written (143 by SIGTERM)"""
@@ -40,6 +40,7 @@ for _verb, _command, _examples in (
     ("run", run.run, run.EXAMPLES),
     ("blast", blast.blast, blast.EXAMPLES),
     ("check", check.check, check.EXAMPLES),
+    ("preflight", preflight.preflight, preflight.EXAMPLES),
     ("report", report.report, report.EXAMPLES),
     ("list", list_runs.list_runs, list_runs.EXAMPLES),
     ("sink", sink.sink, sink.EXAMPLES),

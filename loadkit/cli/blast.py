@@ -11,6 +11,7 @@ from loadkit.cli._options import (
     DEFAULT_RESULTS,
     Allow,
     AsJson,
+    NoPreflight,
     Quiet,
     ResultsDir,
     SinkEngine,
@@ -91,6 +92,7 @@ def blast(
     sink_engine: SinkEngine = "aiosmtpd",
     sink_processes: SinkProcesses = 1,
     allow: Allow = None,
+    no_preflight: NoPreflight = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -124,6 +126,7 @@ def blast(
         stretch=1.0,
         as_json=as_json,
         quiet=quiet,
+        preflight=not no_preflight,
         bundled=SinkOptions(engine=Engine(sink_engine), processes=sink_processes),
     )
     raise typer.Exit(execute(parse_scenario(text, file="blast"), text, options))

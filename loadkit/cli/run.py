@@ -13,6 +13,7 @@ from loadkit.cli._options import (
     DEFAULT_RESULTS,
     Allow,
     AsJson,
+    NoPreflight,
     Quiet,
     ResultsDir,
     SinkEngine,
@@ -95,6 +96,7 @@ def run(
     sink_processes: SinkProcesses = 1,
     sink_profile: SinkProfile = None,
     allow: Allow = None,
+    no_preflight: NoPreflight = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -121,6 +123,7 @@ def run(
         stretch=1.0 if compress_s is None else stretch_to_last(loaded.load, compress_s),
         as_json=as_json,
         quiet=quiet,
+        preflight=not no_preflight,
         bundled=SinkOptions(engine=Engine(sink_engine), processes=sink_processes, profile=sink_profile),
         sinks=tuple(sinks or ()),
         spread=spread_of(

@@ -45,6 +45,7 @@ class RunRequest:
         stretch: Factor on all durations; below 1 the run is compressed.
         ledger_source: Knows what arrives, or None where the far end is not ours.
         progress: Shows live figures, or None.
+        preflight: What was found at the target before; None where nobody looked.
     """
 
     scenario: Scenario
@@ -55,6 +56,7 @@ class RunRequest:
     stretch: float = 1.0
     ledger_source: LedgerSource | None = None
     progress: Progress | None = None
+    preflight: tuple[dict[str, str], ...] | None = None
 
     def writer(self, plan: RunPlan) -> RunWriter:
         """A new run folder."""
@@ -69,6 +71,7 @@ class RunRequest:
                 thresholds=self.scenario.threshold_list(),
                 source_text=self.source_text,
                 effective_text=dump_effective(self.scenario),
+                preflight=self.preflight,
             ),
         )
 

@@ -62,6 +62,7 @@ class RunFacts:
         thresholds: What is demanded.
         source_text: The scenario as written.
         effective_text: The scenario with all defaults.
+        preflight: What was found at the target before; None where nobody looked.
     """
 
     plan: RunPlan
@@ -72,6 +73,7 @@ class RunFacts:
     thresholds: tuple[Threshold, ...]
     source_text: str
     effective_text: str
+    preflight: tuple[dict[str, str], ...] | None = None
 
 
 class RunWriter:
@@ -375,6 +377,7 @@ def _head(facts: RunFacts) -> dict[str, Any]:
         "command": list(facts.command),
         "plan": dataclasses.asdict(plan) | {"stages": [_stage_to_dict(stage) for stage in plan.stages]},
         "thresholds": [[threshold.metric_key, threshold.text] for threshold in facts.thresholds],
+        "preflight": facts.preflight,
         "versions": versions(),
         "machine": machine(),
     }

@@ -16,8 +16,22 @@ from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode, Problem, ScenarioError, UsageError
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("run", "blast", "check", "report", "list", "sink")
-HEAVY = ("aiosmtpd", "gevent", "hdrh", "locust", "numpy", "pyarrow", "pydantic", "rich", "ssl", "yaml")
+VERBS = ("run", "blast", "check", "preflight", "report", "list", "sink")
+HEAVY = (
+    "aiosmtpd",
+    "aiosmtplib",
+    "cryptography",
+    "dns",
+    "gevent",
+    "hdrh",
+    "locust",
+    "numpy",
+    "pyarrow",
+    "pydantic",
+    "rich",
+    "ssl",
+    "yaml",
+)
 
 
 def loadkit(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -74,7 +88,7 @@ def test_every_option_has_help() -> None:
             assert name == "return" or "help=" in annotation or annotation in SHARED_OPTIONS, (command.name, name)
 
 
-SHARED_OPTIONS = ("Allow", "AsJson", "Quiet", "ResultsDir", "SinkEngine", "SinkProcesses", "SinkProfile")
+SHARED_OPTIONS = ("Allow", "AsJson", "NoPreflight", "Quiet", "ResultsDir", "SinkEngine", "SinkProcesses", "SinkProfile")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
