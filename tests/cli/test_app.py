@@ -16,7 +16,7 @@ from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode, Problem, ScenarioError, UsageError
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("run", "blast", "check", "preflight", "report", "list", "sink")
+VERBS = ("run", "blast", "check", "preflight", "report", "list", "sink", "worker")
 HEAVY = (
     "aiosmtpd",
     "aiosmtplib",
@@ -106,6 +106,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["blast", "--rate", "fast"], "such as 2000/s"),
         (["run", "smoke", "--seed", "x"], "--seed"),
         (["sink", "--port", "70000"], "65535"),
+        (["run", "smoke", "--workers", "0"], "--workers"),
+        (["run", "smoke", "--workers", "2", "--master"], "--workers can't go with --master"),
+        (["run", "smoke", "--expect-workers", "2"], "--expect-workers needs --master"),
+        (["run", "smoke", "--master-port", "6000"], "--master-port needs --master"),
+        (["worker"], "--master-host"),
     ],
 )
 def test_wrong_usage_is_said_on_stderr_and_ends_with_2(

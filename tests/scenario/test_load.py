@@ -48,9 +48,9 @@ def test_the_effective_scenario_writes_defaults_out() -> None:
 @pytest.mark.parametrize(
     ("name", "keys"),
     [
-        ("minimal", {"executor", "arrivals", "queue", "grace", "stages"}),
-        ("sessions", {"executor", "grace", "sessions", "duration", "warm_up"}),
-        ("shared_messages", {"executor", "grace", "sessions", "messages"}),
+        ("minimal", {"executor", "arrivals", "queue", "grace", "on_worker_loss", "stages"}),
+        ("sessions", {"executor", "grace", "on_worker_loss", "sessions", "duration", "warm_up"}),
+        ("shared_messages", {"executor", "grace", "on_worker_loss", "sessions", "messages"}),
     ],
 )
 def test_the_effective_load_has_only_what_its_executor_reads(name: str, keys: set[str]) -> None:
