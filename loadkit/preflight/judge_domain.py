@@ -227,7 +227,13 @@ def _block_lists(facts: Facts) -> Iterator[Finding]:
                 "Have the address taken off the list, or send from another.",
             )
         else:
-            yield Finding(Severity.NOTE, "block list", f"{zone}: no answer", "It is not known whether it lists us.", "")
+            yield Finding(
+                Severity.NOTE,
+                "block list",
+                f"{zone}: no answer",
+                "It is not known whether it lists this machine.",
+                "Ask another resolver.",
+            )
 
 
 def _warn(subject: str, seen: str, why: str, fix: str) -> Finding:

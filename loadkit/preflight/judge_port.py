@@ -63,7 +63,6 @@ def judge_ports(request: ProbeRequest, facts: Facts) -> Iterator[Finding]:
     """Judge whether the target's port can be reached, on every address, and what its other ports for mail say."""
     open_ports = [port for port in facts.ports if port.state is PortState.OPEN]
     closed_ports = [port for port in facts.ports if port.state is not PortState.OPEN]
-    open_others = [str(port.port) for port in facts.other_ports if port.state is PortState.OPEN]
     subject = f"port {request.target.port}"
     for port in closed_ports:
         yield _closed(subject, port, facts, usable=bool(open_ports))
@@ -75,8 +74,7 @@ def judge_ports(request: ProbeRequest, facts: Facts) -> Iterator[Finding]:
         )
     if facts.other_ports:
         states = ", ".join(f"{port.port} {port.state}" for port in facts.other_ports)
-        severity = Severity.NOTE if closed_ports and open_others else Severity.OK
-        yield Finding(severity, "other ports", states)
+        yield Finding(Severity.OK, "other ports", states)
 
 
 def _closed(subject: str, port: PortFacts, facts: Facts, *, usable: bool) -> Finding:

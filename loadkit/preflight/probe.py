@@ -113,21 +113,31 @@ class _Look:
 
     async def _names(self) -> None:
         """What needs no connection: where the target's mail goes, and the records of the sender's domain."""
-        request, facts, lookup = self._request, self._facts, self._resolver.lookup
-        if not _is_address(request.target.host):
-            facts.target_mx = await lookup(request.target.host, "MX")
-        if not request.sender_domain:
-            return
-        facts.domain = domain = DomainFacts(request.sender_domain)
-        domain.mx = await lookup(domain.domain, "MX")
+        request, facts = self._request, self._facts
+        if request.sender_domain:
+            facts.domain = DomainFacts(request.sender_domain)
+            await asyncio.gather(self._target_mx(), self._exists(facts.domain), self._keys(facts.domain))
+        else:
+            await self._target_mx()
+
+    async def _target_mx(self) -> None:
+        if not _is_address(self._request.target.host):
+            self._facts.target_mx = await self._resolver.lookup(self._request.target.host, "MX")
+
+    async def _exists(self, domain: DomainFacts) -> None:
+        domain.mx = await self._resolver.lookup(domain.domain, "MX")
         if not domain.mx.records:
-            domain.address = await lookup(domain.domain, "A")
-        if request.dkim_selector:
-            domain.dkim = await lookup(f"{request.dkim_selector}._domainkey.{domain.domain}", "TXT")
+            domain.address = await self._resolver.lookup(domain.domain, "A")
+
+    async def _keys(self, domain: DomainFacts) -> None:
+        """The DKIM key, and the DMARC policy of the domain or of the nearest one above it that has one."""
+        selector = self._request.dkim_selector
+        if selector:
+            domain.dkim = await self._resolver.lookup(f"{selector}._domainkey.{domain.domain}", "TXT")
         labels = domain.domain.split(".")
         for start in range(max(1, len(labels) - 1)):
             name = "_dmarc." + ".".join(labels[start:])
-            answer = await lookup(name, "TXT")
+            answer = await self._resolver.lookup(name, "TXT")
             records = tuple(record for record in answer.records if record.lower().startswith("v=dmarc"))
             domain.dmarc = name, DnsAnswer(answer.state, records)
             if records or not answer.answered:

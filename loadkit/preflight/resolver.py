@@ -39,10 +39,16 @@ class Resolver:
         """
         key = (name.lower().rstrip("."), kind)
         if key not in self._answers:
-            if len(self._answers) >= MOST_QUERIES:
+            if len(self._answers) >= MOST_QUERIES or self._gone:
                 return DnsAnswer(DnsState.FAILED)
             self._answers[key] = await self._ask(*key)
         return self._answers[key]
+
+    @property
+    def _gone(self) -> bool:
+        """Whether the server has not answered anything, so that waiting for it again is of no use."""
+        states = {answer.state for answer in self._answers.values()}
+        return bool(states) and states <= {DnsState.SILENT, DnsState.FAILED} and DnsState.SILENT in states
 
     async def _ask(self, name: str, kind: str) -> DnsAnswer:
         left_s = min(_LOOKUP_S, self._deadline_s - asyncio.get_running_loop().time())

@@ -16,11 +16,13 @@ from support.name_server import running_name_server
 from support.sink import running_sink
 from support.sockets import own_address, refusing_port
 
-from loadkit.cli._preflight import render_preflight
+from loadkit.cli._preflight import preflight_before_run, render_preflight
 from loadkit.cli.app import main
 from loadkit.cli.preflight import target_url
-from loadkit.errors import ExitCode
+from loadkit.errors import ExitCode, LoadkitError
 from loadkit.preflight.finding import Finding, Preflight, Severity
+from loadkit.scenario.guardrails import TargetAddress
+from loadkit.scenario.load import parse_scenario
 
 if TYPE_CHECKING:
     from support.sink import RunningSink
@@ -207,3 +209,12 @@ def test_nobody_looks_at_this_machine(sink: RunningSink, tmp_path: Path) -> None
     assert done.returncode == ExitCode.OK, done.stderr
     assert "preflight" not in done.stderr
     assert run_folder(tmp_path)["preflight"] is None
+
+
+def test_a_look_that_fails_by_itself_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    scenario = parse_scenario("{scenario: x, load: {stages: [{name: h, rate: 1/s, duration: 5s}]}, messages: {a: {}}}")
+    with pytest.raises(LoadkitError, match="preflight could not be done") as caught:
+        preflight_before_run(scenario, TargetAddress("smtp", "192.0.2.1", 25), quiet=True)
+    assert caught.value.exit_code is ExitCode.BUG
+    assert "--no-preflight" in caught.value.hint

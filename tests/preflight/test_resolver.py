@@ -88,3 +88,9 @@ def test_there_is_a_last_question(server: NameServer) -> None:
 def test_time_that_is_up(server: NameServer) -> None:
     assert ask(server, ("shop.test", "MX"), left_s=0.0) == [DnsAnswer(DnsState.FAILED)]
     assert server.asked == []
+
+
+def test_a_server_that_is_gone_is_waited_for_once(server: NameServer) -> None:
+    answers = ask(server, *((f"{Fault.SILENT}.test", kind) for kind in ("TXT", "MX", "A")), left_s=0.5)
+    assert [answer.state for answer in answers] == [DnsState.SILENT, DnsState.FAILED, DnsState.FAILED]
+    assert {kind for _, kind in server.asked} == {"TXT"}
