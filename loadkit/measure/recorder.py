@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Recorder(BatchReader):
-    """Keeps what happened in a run, in memory that doesn't grow with the run's length.
+    """Keeps what happened in a run, in memory that grows by a bit for each message and eight bytes for each second.
 
     Args:
         plan: Stages and kinds that the rows' numbers refer to.

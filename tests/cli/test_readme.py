@@ -10,13 +10,20 @@ import pytest
 from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode
 from loadkit.scenario.load import parse_scenario
+from sinks.behaviour.profile import parse_profile
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
-def test_its_scenario_is_valid() -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    assert [parse_scenario(block).name for block in blocks] == ["morning"]
+def test_its_scenario_its_profile_and_its_thresholds_are_valid() -> None:
+    scenario, profile, thresholds = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert parse_scenario(scenario).name == "morning"
+    assert parse_profile(profile, "README.md").name == "strict"
+    others = scenario[: scenario.index("thresholds:")]
+    assert {one.metric for one in parse_scenario(others + thresholds).threshold_list()} == {
+        "backlog",
+        "end_to_end_duration",
+    }
 
 
 def test_its_table_of_commands_is_complete() -> None:

@@ -244,7 +244,8 @@ def test_the_plain_locust_command_runs_the_example(sink: RunningSink) -> None:
     assert done.returncode == 0, done.stderr
     (total,) = [line.split() for line in done.stderr.splitlines() if "Aggregated" in line][-2:-1]
     ledgers = sink.stop().runs.values()
-    assert sum(ledger.deliveries for ledger in ledgers) == int(total[1]) > 20
+    # What is under way when Locust stops its users may arrive and is in none of its tables: one for each at most.
+    assert 20 < int(total[1]) <= sum(ledger.deliveries for ledger in ledgers) <= int(total[1]) + 20
     kinds = {kind for ledger in ledgers for kind in ledger.end_to_end}
     assert "issue" in kinds <= {"issue", "confirmation"}
     assert sum(ledger.corrupted for ledger in ledgers) == 0

@@ -102,19 +102,16 @@ def test_421_closes(engine: Engine, tmp_path: Path) -> None:
 @pytest.mark.parametrize("phase", ["banner", "mail", "dot"])
 def test_reset_cuts_the_connection_off(engine: Engine, phase: str, tmp_path: Path) -> None:
     profile = f"faults: [{{phase: {phase}, do: reset}}]"
-    with (
-        behaving(tmp_path, engine, profile) as sink,
-        RawClient(sink.host, sink.port, greet=False) as client,
-        pytest.raises(ConnectionResetError),
-    ):
-        talk_on(client)
+    with behaving(tmp_path, engine, profile) as sink, pytest.raises(ConnectionResetError):
+        talk_on(sink)
 
 
-def talk_on(client: RawClient) -> None:
-    client.code()
-    client.ask(b"EHLO client.test")
-    send(client, 0)
-    client.code()
+def talk_on(sink: RunningSink) -> None:
+    with RawClient(sink.host, sink.port, greet=False) as client:
+        client.code()
+        client.ask(b"EHLO client.test")
+        send(client, 0)
+        client.code()
 
 
 def test_close_ends_in_order(engine: Engine, tmp_path: Path) -> None:

@@ -161,7 +161,9 @@ def test_recipients_are_bounded(client: RawClient, shared: RunningSink, run: str
 )
 def test_addresses_of_all_forms(client: RawClient, sender: str) -> None:
     assert client.ask(f"MAIL FROM:{sender}".encode()) == 250
-    assert client.ask(f"RCPT TO:{sender.partition(' SMTPUTF8')[0].partition(' BODY')[0]}".encode()) == 250
+    recipient = sender.partition(" SMTPUTF8")[0].partition(" BODY")[0]
+    # RFC 5321 knows no empty recipient; aiosmtpd takes it.
+    assert client.ask(f"RCPT TO:{recipient}".encode()) in ({250, 501} if sender == "<>" else {250})
 
 
 @pytest.mark.parametrize("sender", ["<a@exa mple.com>", "<a@example.com> NONSENSE=1", ""])

@@ -114,8 +114,8 @@ def run(engine: Engine, pieces: list[bytes], *, credentials: bool = False, lmtp:
 def test_noise_is_answered_by_replies_only(engine: Engine, noise: list[bytes], options: tuple[bool, bool]) -> None:
     replies, _ = run(engine, noise, credentials=options[0], lmtp=options[1])
     assert REPLIES.fullmatch(replies)
-    # How aiosmtpd tells of an exception in itself.
-    assert b"500 Error: (" not in replies
+    # How aiosmtpd tells of an exception in itself; that a client leaves within a line is one to it.
+    assert b"500 Error: (" not in replies.replace(b"500 Error: (IncompleteReadError)", b"")
 
 
 @fuzz
@@ -143,7 +143,7 @@ def test_pieces_make_no_difference(
 @fuzz
 @given(
     messages=st.lists(WHOLE, min_size=1, max_size=5),
-    between=st.lists(st.sampled_from([b"", b"NOOP\r\n", b"RSET\r\n", b"NONSENSE\r\n"]), min_size=5, max_size=5),
+    between=st.lists(st.sampled_from([b"", b"NOOP\r\n", b"RSET\r\n", b"RCPT TO:<b@c>\r\n"]), min_size=5, max_size=5),
     places=st.lists(st.integers(0, 10**6), max_size=30),
 )
 def test_valid_conversations_pass_in_any_pieces(
@@ -156,9 +156,12 @@ def test_valid_conversations_pass_in_any_pieces(
     codes = [line[:3] for line in replies.splitlines() if line[3:4] == b" "]
     expected = [b"220", b"250"]
     for more, whole in zip(between, messages, strict=False):
-        expected += {b"": [], b"NONSENSE\r\n": [b"500"]}.get(more, [b"250"])
+        expected += {b"": [], b"RCPT TO:<b@c>\r\n": [b"503"]}.get(more, [b"250"])
         too_big = len(whole) > MAX_SIZE_BYTES
-        expected += [b"250"] * (1 + whole.count(b"RCPT TO")) + [b"354", b"552" if too_big else b"250"]
+        expected += [b"250"] * (1 + whole.count(b"RCPT TO:<b@example.com>\r\n")) + [
+            b"354",
+            b"552" if too_big else b"250",
+        ]
     assert codes == [*expected, b"221"]
     seqs = [int(re.findall(rb"Subject: (\d+)", whole)[0]) for whole in messages if len(whole) <= MAX_SIZE_BYTES]
     assert arrived.deliveries == len(seqs)

@@ -99,7 +99,8 @@ class Unplugged:
     async def converse(self, pieces: list[bytes]) -> bytes:
         """Send pieces over a new connection, leave, and return all replies."""
         line = await self.connect()
-        for piece in pieces:
+        # No event loop ever delivers nothing.
+        for piece in filter(None, pieces):
             if line.closing:
                 break
             line.connection.data_received(piece)
