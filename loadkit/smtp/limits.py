@@ -40,7 +40,7 @@ _SIGNS = {
         r"4.. .*(too many (messages|transactions|mails) (in|on|per|for) (this|a|one|the) (connection|session)"
         r"|messages? per (connection|session))"
     ),
-    Limit.TOO_MANY_RECIPIENTS: r"[45].. ([45]\.5\.3|.*too many recipients)",
+    Limit.TOO_MANY_RECIPIENTS: r"[45].. ([45]\.5\.3|.*too many recipients(?! from))",
     Limit.GREYLISTED: r"4.. .*gr[ea]y-? ?list",
     Limit.TLS_REQUIRED: (
         r"[45].. .*(issue a starttls|starttls (is )?required|(tls|encryption) (is )?(required|needed)"

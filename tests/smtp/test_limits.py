@@ -53,6 +53,7 @@ TEXTS = {
         "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.example",
     ),
     "rate_limited": (
+        "450 4.7.1 Error: too many recipients from 192.0.2.1",
         "450 4.7.1 Error: too much mail from 192.0.2.1",
         "451 4.7.1 Peak rate reached, please try again later",
         "450 4.2.1 The user is receiving mail at a rate that prevents additional messages from being delivered.",
