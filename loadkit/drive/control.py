@@ -115,11 +115,13 @@ class Control:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
+        self._observer.start()
         try:
             self._run()
         except BaseException as error:  # noqa: BLE001 - Locust would log it and begin again
             self.error = error
         finally:
+            self._observer.stop()
             gc.set_threshold(*thresholds)
             gc.unfreeze()
             self.done.set()

@@ -6,12 +6,13 @@ from struct import Struct
 
 import numpy as np
 
-from loadkit.measure.records import Arrival, Batch, Gauges, OutcomeTable, Rows, Setup, Tx
+from loadkit.measure.records import Arrival, Batch, Gauges, Note, OutcomeTable, Rows, Setup, Tx
 
 # Packing a row of fourteen numbers costs a third of appending them to an array.
 pack_transaction = Struct(f"={len(Tx)}d").pack
 pack_set_up = Struct(f"={len(Setup)}d").pack
 pack_arrival = Struct(f"={len(Arrival)}d").pack
+pack_note = Struct(f"={len(Note)}d").pack
 
 
 class Journal:
@@ -21,7 +22,7 @@ class Journal:
         outcomes: Where outcomes get their numbers.
 
     Attributes:
-        transaction: Takes a row from `pack_transaction`; likewise `set_up`, `offered` and `shed`.
+        transaction: Takes a row from `pack_transaction`; likewise `set_up`, `offered`, `shed` and `note`.
         intern: The number of an outcome.
     """
 
@@ -31,10 +32,12 @@ class Journal:
         self._setups: list[bytes] = []
         self._offered: list[bytes] = []
         self._shed: list[bytes] = []
+        self._notes: list[bytes] = []
         self.transaction = self._transactions.append
         self.set_up = self._setups.append
         self.offered = self._offered.append
         self.shed = self._shed.append
+        self.note = self._notes.append
 
     def take(self, gauges: Gauges) -> Batch:
         """Hand over all rows and begin anew."""
@@ -44,6 +47,7 @@ class Journal:
             setups=_rows(self._setups, len(Setup)),
             offered=_rows(self._offered, len(Arrival)),
             shed=_rows(self._shed, len(Arrival)),
+            notes=_rows(self._notes, len(Note)),
         )
 
 

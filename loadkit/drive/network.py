@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import resource
 import socket
 from dataclasses import dataclass
 
 from gevent import monkey
 
 from loadkit.errors import TargetError
+from loadkit.measure.health import NO_DESCRIPTOR, NO_MEMORY, NO_PORT, NO_ROUTE, NOT_PERMITTED
 from loadkit.smtp.outcome import OutcomeClass
 
 # The callbacks do their own waiting, so they take the plain socket and not gevent's.
@@ -20,14 +22,20 @@ _REASONS = {
     errno.EPIPE: (OutcomeClass.CONNECTION, "closed"),
     errno.ETIMEDOUT: (OutcomeClass.CONNECTION, "timed_out"),
     errno.EHOSTUNREACH: (OutcomeClass.CONNECTION, "unreachable"),
-    errno.ENETUNREACH: (OutcomeClass.CONNECTION, "unreachable"),
-    errno.EMFILE: (OutcomeClass.CLIENT, "no_descriptor_left"),
-    errno.ENFILE: (OutcomeClass.CLIENT, "no_descriptor_left"),
-    errno.EADDRNOTAVAIL: (OutcomeClass.CLIENT, "no_local_port_left"),
-    errno.EADDRINUSE: (OutcomeClass.CLIENT, "no_local_port_left"),
-    errno.ENOBUFS: (OutcomeClass.CLIENT, "no_memory_left"),
-    errno.ENOMEM: (OutcomeClass.CLIENT, "no_memory_left"),
+    errno.ENETUNREACH: (OutcomeClass.CLIENT, NO_ROUTE),
+    errno.ENETDOWN: (OutcomeClass.CLIENT, NO_ROUTE),
+    errno.EPERM: (OutcomeClass.CLIENT, NOT_PERMITTED),
+    errno.EACCES: (OutcomeClass.CLIENT, NOT_PERMITTED),
+    errno.EMFILE: (OutcomeClass.CLIENT, NO_DESCRIPTOR),
+    errno.ENFILE: (OutcomeClass.CLIENT, NO_DESCRIPTOR),
+    errno.EADDRNOTAVAIL: (OutcomeClass.CLIENT, NO_PORT),
+    errno.EADDRINUSE: (OutcomeClass.CLIENT, NO_PORT),
+    errno.ENOBUFS: (OutcomeClass.CLIENT, NO_MEMORY),
+    errno.ENOMEM: (OutcomeClass.CLIENT, NO_MEMORY),
 }
+
+# Kept from connections, so that results can be written when descriptors run out.
+_RESERVED_DESCRIPTORS = 32
 
 # Linux: let the kernel choose the local port at connect, when it may reuse one towards another peer.
 _IP_BIND_ADDRESS_NO_PORT = 24
@@ -76,6 +84,8 @@ def connecting_socket(address: Address, local_address: str | None) -> socket.soc
     """
     sock = _PlainSocket(address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
+        if sock.fileno() >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVED_DESCRIPTORS:
+            raise OSError(errno.EMFILE, "the last descriptors are kept for results")  # noqa: TRY301
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if local_address is not None:
             sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from loadkit.drive.composer import Arrival, ClosedLoop, Composer
-from loadkit.drive.journal import Journal, pack_arrival, pack_set_up, pack_transaction
+from loadkit.drive.journal import Journal, pack_arrival, pack_note, pack_set_up, pack_transaction
 from loadkit.drive.network import Address
 from loadkit.drive.session import Session, Wiring
-from loadkit.measure.records import Gauges
+from loadkit.measure.records import Event, Gauges
 from loadkit.smtp.dialogue import ACCEPTED
 from loadkit.smtp.outcome import SETUP_PHASES, Outcome, OutcomeClass, Phase
 from loadkit.smtp.state import Transaction
 
 _NAN = float("nan")
+_BY_THE_SERVER = (OutcomeClass.TRANSIENT, OutcomeClass.PERMANENT, OutcomeClass.CONNECTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,7 @@ class Sender:
         self._journal.set_up(pack_set_up(now - self._epoch_s, self._journal.intern(outcome), *durations))
         if failure is None:
             self._pause_s = 0.0
+            session.allowed = session.remaining
             return
         self._last_failure = failure
         if now >= self._paused_until:  # sessions that fail together lengthen the pause once
@@ -185,6 +187,8 @@ class Sender:
         dot_s = now - (data_at if data_at == data_at else rcpt_at)  # noqa: PLR0124 - NaN with BDAT
         if outcome is not ACCEPTED:
             assert outcome is not None
+            if session.dialogue.failed is not None:
+                session.remaining += 1  # the session ended before it had carried this one
             if self._retry(work, outcome, now):
                 return
             number = self._journal.intern(outcome)
@@ -243,6 +247,10 @@ class Sender:
         """Forget a session, and open another if there is work for it."""
         self._sessions.discard(session)
         self._idle.pop(session, None)
+        failure = session.dialogue.failed
+        if failure is not None and session.allowed and failure.kind in _BY_THE_SERVER:
+            carried = session.allowed - session.remaining
+            self._journal.note(pack_note(Event.SESSION_END, self._journal.intern(failure), carried))
         self._open_wanted(now)
 
     # --- inside ---
@@ -297,6 +305,7 @@ class Sender:
         arrival, released_s, attempt = work
         if outcome.kind is not OutcomeClass.TRANSIENT or attempt >= self._policy.attempts:
             return False
+        self._journal.note(pack_note(Event.RETRY, self._journal.intern(outcome), _NAN))
         self._retries.append((now + self._policy.retry_delay_s, (arrival, released_s, attempt + 1)))
         return True
 

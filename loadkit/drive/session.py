@@ -77,6 +77,7 @@ class Session:
     __slots__ = (
         "__weakref__",
         "_addresses",
+        "_connect_error",
         "_local_address",
         "_owner",
         "_put",
@@ -88,6 +89,7 @@ class Session:
         "_unsent",
         "_wiring",
         "_write_watcher",
+        "allowed",
         "deadline",
         "dialogue",
         "established",
@@ -107,14 +109,16 @@ class Session:
         self._timeouts_s = wiring.timeouts_s
         self._addresses = list(addresses)
         self._local_address = local_address
+        self._connect_error: OSError | None = None
         self._socket: socket.socket | None = None
         self._read_watcher: Any = None
         self._write_watcher: Any = None
         self._tls: TlsLayer | None = None
         self._unsent = b""
-        self.work: Any = None  # these three are the owner's
+        self.work: Any = None  # these four are the owner's
         self.next_work: Any = None
         self.remaining = 0
+        self.allowed = 0
         self.dialogue = Dialogue(wiring.settings, now)
         self.established = False
         self.deadline = now + self._timeouts_s[State.CONNECTING]
@@ -201,11 +205,13 @@ class Session:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+        # The first address is the one that the system prefers: of another family there may not even be a route.
+        self._connect_error = self._connect_error or error
         if self._addresses:
             self.open()
         else:
             # Never in the caller's own stack: the owner that opens sessions must not be re-entered.
-            get_hub().loop.run_callback(self._give_up, *reason_of(error))
+            get_hub().loop.run_callback(self._give_up, *reason_of(self._connect_error))
 
     def _give_up(self, kind: OutcomeClass, reason: str) -> None:
         self.abort(kind, reason, perf_counter())
@@ -301,11 +307,11 @@ class Session:
         self._transmit(out)
 
     def _lost(self, now: float) -> None:
-        if self.dialogue.state in (State.READY, State.QUIT):
+        if self.dialogue.state is State.QUIT:
             self.dialogue.quit()
             self._close(now)
         else:
-            self.abort(OutcomeClass.CONNECTION, "closed", now)
+            self.abort(OutcomeClass.CONNECTION, "closed_idle" if self.idle else "closed", now)
 
     # --- TLS ---
 

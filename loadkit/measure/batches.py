@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from loadkit.measure.histogram import counts_index, to_us
-from loadkit.measure.outcome_counts import ACCEPTED, OutcomeCounts
-from loadkit.measure.records import SETUP_PHASE_COLUMNS, Gauges, Setup, Tx
-from loadkit.measure.statistics import SETUP_METRICS, TRANSACTION_METRICS
+from loadkit.measure.outcome_counts import ACCEPTED, RETRIES, SESSION_ENDS, SETUPS, OutcomeCounts
+from loadkit.measure.records import SETUP_PHASE_COLUMNS, Event, Gauges, Note, Setup, Tx
+from loadkit.measure.statistics import SESSION_METRICS, SETUP_METRICS, TRANSACTION_METRICS, Metric
 from loadkit.measure.timeline import TimelineBuilder
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class BatchReader:
         self._kinds = len(plan.kinds)
         self._first_numbers = np.arange(len(TRANSACTION_METRICS), dtype=np.int64)[:, None] * cells
         self._setup_numbers = np.arange(len(SETUP_METRICS), dtype=np.int64) + len(TRANSACTION_METRICS) * cells
+        self._closed_after = len(TRANSACTION_METRICS) * cells + SESSION_METRICS.index(Metric.CLOSED_AFTER)
         self._outcomes = outcomes
         self._record = record
         self._timeline = TimelineBuilder(plan)
@@ -59,15 +60,20 @@ class BatchReader:
             self._timeline.add_arrivals("offered", batch.offered)
         if len(batch.shed):
             self._timeline.add_arrivals("shed", batch.shed)
+        if len(batch.notes):
+            self._add_notes(batch.notes)
 
     def _add_transactions(self, columns: Rows) -> None:
         cells = (columns[Tx.STAGE] * self._kinds + columns[Tx.KIND]).astype(np.int64)
         outcomes = columns[Tx.OUTCOME].astype(np.int64)
         classes = self._outcomes.classes[outcomes]
         accepted = classes == ACCEPTED
-        self._record_known(_durations(columns, accepted), self._first_numbers + cells)
+        self._record_known(_durations(columns, accepted, self._outcomes.refused[outcomes]), self._first_numbers + cells)
         self._timeline.add_transactions(columns, cells, classes)
         self._outcomes.count(cells, outcomes)
+        again = accepted & (columns[Tx.ATTEMPTS] > 1)
+        if again.any():
+            self._outcomes.count(RETRIES, outcomes[again])
         if accepted.any():
             last_s = float(columns[Tx.COMPLETED][accepted].max())
             self.last_accepted_s = last_s if self.last_accepted_s is None else max(self.last_accepted_s, last_s)
@@ -83,23 +89,33 @@ class BatchReader:
             rows[:, list(SETUP_PHASE_COLUMNS.values())],
             np.broadcast_to(self._setup_numbers, (len(rows), len(SETUP_METRICS))),
         )
-        self._outcomes.count_setups(rows[:, Setup.OUTCOME].astype(np.int64))
+        self._outcomes.count(SETUPS, rows[:, Setup.OUTCOME].astype(np.int64))
+
+    def _add_notes(self, rows: Rows) -> None:
+        outcomes = rows[:, Note.OUTCOME].astype(np.int64)
+        ended = rows[:, Note.EVENT] == Event.SESSION_END
+        self._outcomes.count(RETRIES, outcomes[~ended])
+        self._outcomes.count(SESSION_ENDS, outcomes[ended])
+        messages = rows[ended, Note.MESSAGES].astype(np.int64)
+        self._record(np.full(messages.size, self._closed_after), counts_index(messages))
 
     def _record_known(self, durations_s: Rows, numbers: Integers) -> None:
         known = ~np.isnan(durations_s)
         self._record(numbers[known], counts_index(to_us(durations_s[known])))
 
 
-def _durations(columns: Rows, accepted: npt.NDArray[np.bool_]) -> Rows:
+def _durations(columns: Rows, accepted: npt.NDArray[np.bool_], refused: npt.NDArray[np.bool_]) -> Rows:
     """Seconds, in the order of `TRANSACTION_METRICS`; NaN where there is none."""
     response = columns[Tx.COMPLETED] - columns[Tx.INTENDED]
+    service = columns[Tx.COMPLETED] - columns[Tx.STARTED]
     return np.stack(
         (
             response,
-            columns[Tx.COMPLETED] - columns[Tx.STARTED],
+            service,
             columns[Tx.RELEASED] - columns[Tx.INTENDED],
             columns[Tx.STARTED] - columns[Tx.RELEASED],
             np.where(accepted, np.nan, response),
+            np.where(refused & ~np.isnan(columns[Tx.MAIL]), service, np.nan),
             columns[Tx.MAIL],
             columns[Tx.RCPT],
             columns[Tx.DATA],

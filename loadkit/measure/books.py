@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from loadkit.measure.intervals import HistogramWriter, IntervalHistograms
 from loadkit.measure.outcome_counts import OutcomeCounts
-from loadkit.measure.statistics import SETUP_METRICS, TRANSACTION_METRICS, OutcomeCount, RunStatistics, Series
+from loadkit.measure.statistics import SESSION_METRICS, TRANSACTION_METRICS, OutcomeCount, RunStatistics, Series
 from loadkit.measure.timeline import FAILED, Counters, TimelineRows
 from loadkit.smtp.outcome import OutcomeClass
 
@@ -122,11 +122,11 @@ class Books:
 
 
 def all_series(plan: RunPlan) -> tuple[Series, ...]:
-    """Every series of a run, in the order of their numbers: metric by metric the cells, then the set-ups."""
+    """Every series of a run, in the order of their numbers: metric by metric the cells, then those of sessions."""
     timed = (
         Series(metric, stage.name, kind)
         for metric in TRANSACTION_METRICS
         for stage in plan.stages
         for kind in plan.kinds
     )
-    return (*timed, *(Series(metric) for metric in SETUP_METRICS))
+    return (*timed, *(Series(metric) for metric in SESSION_METRICS))

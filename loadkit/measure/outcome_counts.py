@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadkit.measure.records import MAX_OUTCOMES
-from loadkit.measure.statistics import OutcomeCount
+from loadkit.measure.statistics import RETRY, SESSION_END, SETUP, OutcomeCount
 from loadkit.measure.timeline import CLASSES
 from loadkit.smtp.dialogue import STOPPED
 from loadkit.smtp.outcome import OutcomeClass, Phase
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 Integers = npt.NDArray[np.int64]
 
-_SETUPS = -1
+SETUPS, RETRIES, SESSION_ENDS = -1, -2, -3
+"""In place of a cell: what is no message."""
 ACCEPTED = CLASSES.index(OutcomeClass.ACCEPTED)
+
+_NAMES = {SETUPS: SETUP, RETRIES: RETRY, SESSION_ENDS: SESSION_END}
+_REFUSALS = (OutcomeClass.TRANSIENT, OutcomeClass.PERMANENT)
 
 # The table adds one outcome per class and phase after it is full.
 _OUTCOMES = MAX_OUTCOMES + len(OutcomeClass) * len(Phase)
@@ -55,17 +59,20 @@ class OutcomeCounts:
         classes: Index into `CLASSES` of each outcome.
         unanswered: Whether the content was sent and the final reply never came, of each outcome.
         stopped: Whether the message was not to be finished, of each outcome.
+        refused: Whether the server's reply ended it, of each outcome.
     """
 
     def __init__(self, outcomes: OutcomeTable, plan: RunPlan) -> None:
         self._table = outcomes
         self._plan = plan
         self._known = 0
-        # The last row is that of set-ups.
-        self._counts = np.zeros((len(plan.stages) * len(plan.kinds) + 1, _OUTCOMES), dtype=np.int64)
+        self._cells = len(plan.stages) * len(plan.kinds)
+        # The last rows are those of `_NAMES`.
+        self._counts = np.zeros((self._cells + len(_NAMES), _OUTCOMES), dtype=np.int64)
         self.classes = np.zeros(_OUTCOMES, dtype=np.int64)
         self.unanswered = np.zeros(_OUTCOMES, dtype=np.bool_)
         self.stopped = np.zeros(_OUTCOMES, dtype=np.bool_)
+        self.refused = np.zeros(_OUTCOMES, dtype=np.bool_)
 
     def learn(self) -> None:
         """Look at the outcomes that are new in the table."""
@@ -73,16 +80,13 @@ class OutcomeCounts:
             outcome = self._table[number]
             self.classes[number] = CLASSES.index(outcome.kind)
             self.stopped[number] = outcome.reason == STOPPED
+            self.refused[number] = outcome.kind in _REFUSALS
             self.unanswered[number] = outcome.phase is Phase.DOT and not outcome.code and not outcome.accepted
         self._known = len(self._table)
 
-    def count(self, cells: Integers, outcomes: Integers) -> None:
-        """Count transactions: the cell and the outcome's number of each."""
-        np.add.at(self._counts, (cells, outcomes), 1)
-
-    def count_setups(self, outcomes: Integers) -> None:
-        """Count session set-ups: the outcome's number of each."""
-        np.add.at(self._counts[_SETUPS], outcomes, 1)
+    def count(self, cells: Integers | int, outcomes: Integers) -> None:
+        """Count transactions by the cell and the outcome's number of each, or what else `SETUPS` and so on mean."""
+        np.add.at(self._counts, (np.asarray(cells), outcomes), 1)
 
     def add(self, tally: OutcomeTally) -> None:
         """Add what was counted elsewhere."""
@@ -100,17 +104,17 @@ class OutcomeCounts:
 
     def setup_totals(self) -> tuple[int, int]:
         """Set-ups ended and set-ups failed."""
-        setups = self._counts[_SETUPS]
+        setups = self._counts[SETUPS]
         total = int(setups.sum())
         return total, total - int(setups[self.classes == ACCEPTED].sum())
 
     def listed(self) -> tuple[OutcomeCount, ...]:
-        """All counts above zero, set-ups last."""
+        """All counts above zero, those of messages first."""
         names = [(stage.name, kind) for stage in self._plan.stages for kind in self._plan.kinds]
         return tuple(
             OutcomeCount(*names[cell], self._table[number], count)
             if cell < len(names)
-            else OutcomeCount("", "", self._table[number], count)
+            else OutcomeCount("", _NAMES[cell - len(self._counts)], self._table[number], count)
             for cell, number in np.argwhere(self._counts).tolist()
             for count in (int(self._counts[cell, number]),)
         )

@@ -46,6 +46,24 @@ class Setup(IntEnum):
     AUTH = 6
 
 
+class Note(IntEnum):
+    """Columns of a row about something that ends neither a message nor a set-up."""
+
+    EVENT = 0
+    OUTCOME = 1
+    MESSAGES = 2
+    """Messages that the session had carried; NaN where it goes on."""
+
+
+class Event(IntEnum):
+    """What a `Note` is about."""
+
+    RETRY = 0
+    """An attempt was refused for now, and there will be another."""
+    SESSION_END = 1
+    """The server ended a session that had been set up."""
+
+
 class Arrival(IntEnum):
     """Columns of an arrival row: offered or shed."""
 
@@ -127,6 +145,7 @@ class Batch:
         setups: Ended session set-ups, columns `Setup`.
         offered: Arrivals whose intended time has come, columns `Arrival`.
         shed: Arrivals given up because the queue was full, columns `Arrival`.
+        notes: What else happened, columns `Note`.
     """
 
     gauges: Gauges
@@ -134,6 +153,7 @@ class Batch:
     setups: Rows = field(default_factory=lambda: empty_rows(Setup))
     offered: Rows = field(default_factory=lambda: empty_rows(Arrival))
     shed: Rows = field(default_factory=lambda: empty_rows(Arrival))
+    notes: Rows = field(default_factory=lambda: empty_rows(Note))
 
 
 @dataclass(frozen=True, slots=True)

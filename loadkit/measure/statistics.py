@@ -38,6 +38,8 @@ class Metric(StrEnum):
     """Release to start: waiting for a free session."""
     FAILED_RESPONSE_TIME = "failed_response_time"
     """Response time of the failed transactions alone, which are in `RESPONSE_TIME` too."""
+    REFUSED_SERVICE_TIME = "refused_service_time"
+    """Service time of what the server refused by a reply, which is in `SERVICE_TIME` too."""
     MAIL = "phase_mail"
     RCPT = "phase_rcpt"
     DATA = "phase_data"
@@ -47,11 +49,14 @@ class Metric(StrEnum):
     TLS = "phase_tls"
     EHLO = "phase_ehlo"
     AUTH = "phase_auth"
+    CLOSED_AFTER = "closed_after"
+    """Not a time: messages that a session had carried when the server ended it, each as a microsecond."""
 
 
 PHASE_METRICS = {phase: Metric(f"phase_{phase.value}") for phase in (*SETUP_PHASES, *TRANSACTION_PHASES)}
 SETUP_METRICS = tuple(PHASE_METRICS[phase] for phase in SETUP_PHASES)
-TRANSACTION_METRICS = tuple(metric for metric in Metric if metric not in SETUP_METRICS)
+SESSION_METRICS = (*SETUP_METRICS, Metric.CLOSED_AFTER)
+TRANSACTION_METRICS = tuple(metric for metric in Metric if metric not in SESSION_METRICS)
 
 _THRESHOLD_METRICS = {
     "transaction_duration": Metric.RESPONSE_TIME,
@@ -90,13 +95,18 @@ class Series:
         return cls(Metric(metric), unquote(stage), unquote(kind))
 
 
+SETUP, RETRY, SESSION_END = "", "retry", "session_end"
+"""What was counted, where it is no message: session set-ups; attempts that were followed by another, and acceptances at
+another attempt; sessions that the server ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutcomeCount:
     """How often something ended in one way.
 
     Args:
-        stage: Stage of arrival; empty for session set-ups.
-        kind: Message kind; empty for session set-ups.
+        stage: Stage of arrival; empty for what belongs to no message.
+        kind: Message kind; without a stage `SETUP`, `RETRY` or `SESSION_END`.
         outcome: The way it ended.
         count: How often.
     """
@@ -125,7 +135,7 @@ class RunStatistics:
         """A metric's histogram.
 
         Args:
-            metric: What is timed; for session set-ups the whole run is taken, and stage and kind must be None.
+            metric: What is timed; for sessions the whole run is taken, and stage and kind must be None.
             stage: One measured stage, or None for all of them.
             kind: One kind, or None for all.
         """
@@ -136,7 +146,7 @@ class RunStatistics:
         return merged
 
     def _wanted(self, series: Series, stage: str | None, kind: str | None) -> bool:
-        if series.metric in SETUP_METRICS:
+        if series.metric in SESSION_METRICS:
             return stage is None and kind is None
         return series.stage in self._stage_names(stage) and kind in (None, series.kind)
 

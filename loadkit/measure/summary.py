@@ -10,15 +10,20 @@ from typing import Any
 
 from loadkit.measure.delivery import METRICS as DELIVERY_METRICS
 from loadkit.measure.delivery import Delivery, DeliveryCourse
+from loadkit.measure.diagnosis import diagnose, evidence_of
+from loadkit.measure.ends import OutcomeLine, is_measured
+from loadkit.measure.health import cpu_p95_by_process, p95
 from loadkit.measure.histogram import Histogram
+from loadkit.measure.reason import Blame
 from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.records import RunPlan
+from loadkit.measure.rules import Finding
 from loadkit.measure.statistics import PHASE_METRICS, Metric, OutcomeCount, RunStatistics, quantile_or_none
-from loadkit.measure.validity import GeneratorSample, Load, Validity, Verdict, cpu_p95, judge, verdict_of
+from loadkit.measure.validity import GeneratorSample, Load, Validity, Verdict, judge, verdict_of
 from loadkit.measure.workers import WorkerRecord, shortfall
 from loadkit.scenario.thresholds import Statistics, Threshold, evaluate
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 SCHEDULED = "scheduled"
 COUNTED = ("offered", "started", "completed", "accepted", "shed")
@@ -102,41 +107,26 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeLine:
-    """How many ended in one way.
-
-    Args:
-        kind: Class of the outcome.
-        phase: Phase it ended in.
-        code: Reply code, or 0.
-        enhanced: Enhanced status code, or empty.
-        reason: Short reason, or empty.
-        count: How many.
-    """
-
-    kind: str
-    phase: str
-    code: int
-    enhanced: str
-    reason: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
 class Generator:
     """The load generator in the measured stages; None without a sample.
 
     Args:
-        cpu_p95_ratio: 95th percentile of its share of a core, by seconds.
+        cpu_p95_ratio: 95th percentile of its share of a core, by seconds; of the busiest process.
         lag_p99_s: 99th percentile of the pacer's lateness.
         stall_max_s: Longest stall of its event loop.
         rss_max_bytes: Largest resident memory.
+        cpu_p95_by_process: `cpu_p95_ratio` of each process; empty in runs of older versions, as what follows is None.
+        cpu_wait_p95_ratio: 95th percentile of the time that a process waited for a core, by seconds.
+        gc_pause_max_s: Longest pause of the garbage collector.
     """
 
     cpu_p95_ratio: float | None
     lag_p99_s: float | None
     stall_max_s: float | None
     rss_max_bytes: int | None
+    cpu_p95_by_process: tuple[float, ...] = ()
+    cpu_wait_p95_ratio: float | None = None
+    gc_pause_max_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +154,10 @@ class Summary:
         course: How mail arrived over time; None where `ledger` is, and in runs of older versions.
         end_to_end: Time until arrival by message kind, over the whole run.
         workers: The workers of a run over several.
+        diagnosis: Limits of the server that were met.
+        retries: Attempts that were refused and followed by another, and acceptances at another attempt, over the whole
+            run.
+        session_ends: Ends of the sessions that the server ended, over the whole run.
     """
 
     schema_version: int
@@ -186,6 +180,9 @@ class Summary:
     course: DeliveryCourse | None = None
     end_to_end: dict[str, EndToEndLatency] = field(default_factory=dict)
     workers: tuple[WorkerRecord, ...] = ()
+    diagnosis: tuple[Finding, ...] = ()
+    retries: tuple[OutcomeLine, ...] = ()
+    session_ends: tuple[OutcomeLine, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as plain JSON values."""
@@ -200,7 +197,17 @@ class Summary:
         """
         from pydantic import TypeAdapter  # noqa: PLC0415 - only readers of stored summaries pay for it
 
-        return TypeAdapter(cls).validate_python(data)
+        return TypeAdapter(cls).validate_python(_as_of_now(data))
+
+
+def _as_of_now(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A summary as this version writes it; before version 3 reasons were sentences."""
+    validity = data.get("validity")
+    if not isinstance(validity, dict) or "blame" in validity:
+        return data
+    reasons = [{"name": "", "seen": text, "bound": "", "fix": ""} for text in validity.get("reasons", ())]
+    blame = Blame.UNKNOWN if reasons else Blame.SERVER
+    return {**data, "validity": {**validity, "reasons": reasons, "blame": blame}}
 
 
 def summarize(
@@ -235,7 +242,9 @@ def summarize(
     load = Load(
         plan.open_loop, statistics.count("offered"), statistics.count("shed"), lag_p99_s, _objective_s(thresholds)
     )
-    validity = judge(load, measured, unread, workers)
+    ends = [one for one in outcomes if not one.stage or is_measured(plan, one.stage)]
+    validity = judge(load, measured, ends, unread=unread, workers=workers)
+    ended = evidence_of(statistics, outcomes)
     met = all(line.passed for line in lines) and (delivery is None or delivery.counts.faithful)
     return Summary(
         schema_version=SCHEMA_VERSION,
@@ -251,18 +260,31 @@ def summarize(
         phases=_phases(statistics),
         kinds={kind: _part(statistics, kind=kind) for kind in plan.kinds},
         stages={stage.name: _part(statistics, stage=stage.name) for stage in plan.stages if stage.measured},
-        outcomes=_outcome_lines(one for one in outcomes if one.stage and _is_measured(plan, one.stage)),
-        setups=_outcome_lines(one for one in outcomes if not one.stage),
+        outcomes=ended.messages,
+        setups=ended.setups,
         ledger=None if delivery is None else delivery.counts,
-        generator=Generator(
-            cpu_p95_ratio=cpu_p95(measured),
-            lag_p99_s=lag_p99_s,
-            stall_max_s=max((sample.loop_stall_max_s for sample in measured), default=None),
-            rss_max_bytes=max((sample.rss_bytes for sample in samples), default=None),
-        ),
+        generator=_generator(samples, measured, lag_p99_s),
         course=None if delivery is None else delivery.course,
         end_to_end={} if delivery is None else _end_to_end(delivery),
         workers=tuple(workers),
+        diagnosis=diagnose(ended),
+        retries=ended.retries,
+        session_ends=ended.session_ends,
+    )
+
+
+def _generator(
+    samples: Sequence[GeneratorSample], measured: Sequence[GeneratorSample], lag_p99_s: float | None
+) -> Generator:
+    processors = cpu_p95_by_process(measured)
+    return Generator(
+        cpu_p95_ratio=max(processors, default=None),
+        lag_p99_s=lag_p99_s,
+        stall_max_s=max((sample.loop_stall_max_s for sample in measured), default=None),
+        rss_max_bytes=max((sample.rss_bytes for sample in samples), default=None),
+        cpu_p95_by_process=processors,
+        cpu_wait_p95_ratio=p95(sample.cpu_wait_ratio for sample in measured),
+        gc_pause_max_s=max((sample.gc_pause_max_s for sample in measured), default=None),
     )
 
 
@@ -311,10 +333,6 @@ def _in_measured_stage(plan: RunPlan, at_s: float, end_s: float) -> bool:
     return any(stage.measured and stage.start_s + 1 <= at_s <= min(stage.end_s, end_s) + 0.1 for stage in plan.stages)
 
 
-def _is_measured(plan: RunPlan, name: str) -> bool:
-    return any(stage.measured for stage in plan.stages if stage.name == name)
-
-
 def _objective_s(thresholds: Iterable[Threshold]) -> float | None:
     upper = (one for one in thresholds if one.metric == "transaction_duration" and one.operator in ("<", "<="))
     return min((threshold.limit for threshold in upper), default=None)
@@ -342,13 +360,3 @@ def _part(statistics: RunStatistics, *, stage: str | None = None, kind: str | No
         response_time=latency_of(statistics.histogram(Metric.RESPONSE_TIME, stage=stage, kind=kind)),
         service_time=latency_of(statistics.histogram(Metric.SERVICE_TIME, stage=stage, kind=kind)),
     )
-
-
-def _outcome_lines(counts: Iterable[OutcomeCount]) -> tuple[OutcomeLine, ...]:
-    sums: dict[tuple[str, str, int, str, str], int] = {}
-    for one in counts:
-        outcome = one.outcome
-        key = (outcome.kind.value, outcome.phase.value, outcome.code, outcome.enhanced, outcome.reason)
-        sums[key] = sums.get(key, 0) + one.count
-    ordered = sorted(sums.items(), key=lambda item: -item[1])
-    return tuple(OutcomeLine(*key, count) for key, count in ordered)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from loadkit.errors import ExitCode
+from loadkit.measure.health import own_failures, sample_reasons
+from loadkit.measure.reason import Blame, Reason
 from loadkit.measure.workers import WorkerRecord, worker_reasons
 from loadkit.units import format_duration
 
+if TYPE_CHECKING:
+    from loadkit.measure.statistics import OutcomeCount
+
 ACHIEVED_LEAST = 0.995
-CPU_MOST = 0.8
-CLOCK_STEP_MOST_S = 0.05
-CLOCK_SLEW_MOST = 500e-6
-"""Share of time by which NTP corrects a clock without a step."""
 LAG_LEAST_LIMIT_S = 0.005
 LAG_SHARE_OF_OBJECTIVE = 0.1
 LAG_LIMIT_S = 0.05
@@ -43,6 +43,8 @@ class GeneratorSample:
         loop_stall_max_s: Longest time by which the event loop was late.
         clock_drift_s: Wall clock minus steady clock, since the run's start.
         worker: Number of the process, where several drive a run.
+        cpu_wait_ratio: Time in which it could have run and waited for a core, over time.
+        gc_pause_max_s: Longest pause of the garbage collector.
     """
 
     at_s: float
@@ -52,6 +54,8 @@ class GeneratorSample:
     loop_stall_max_s: float
     clock_drift_s: float
     worker: int = 0
+    cpu_wait_ratio: float = 0.0
+    gc_pause_max_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,12 @@ class Validity:
     Args:
         valid: Whether the run may be believed.
         reasons: Why not: what was seen, the limit, and what to do.
+        blame: Is it the tool or the server?
     """
 
     valid: bool
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    blame: Blame
 
 
 def lag_limit_s(objective_s: float | None) -> float:
@@ -93,79 +99,74 @@ def lag_limit_s(objective_s: float | None) -> float:
     return max(LAG_LEAST_LIMIT_S, objective_s * LAG_SHARE_OF_OBJECTIVE)
 
 
-def cpu_p95(samples: Sequence[GeneratorSample]) -> float | None:
-    """The 95th percentile (nearest rank) of the samples' processor share, of the busiest process; None without any."""
-    ratios = [[sample.cpu_ratio for sample in own] for own in _by_worker(samples)]
-    return max((float(np.quantile(own, 0.95, method="inverted_cdf")) for own in ratios), default=None)
-
-
-def _by_worker(samples: Sequence[GeneratorSample]) -> Iterator[list[GeneratorSample]]:
-    for worker in sorted({sample.worker for sample in samples}):
-        yield [sample for sample in samples if sample.worker == worker]
-
-
 def judge(
-    load: Load, samples: Sequence[GeneratorSample], unread: str = "", workers: Sequence[WorkerRecord] = ()
+    load: Load,
+    samples: Sequence[GeneratorSample],
+    outcomes: Sequence[OutcomeCount] = (),
+    *,
+    unread: str = "",
+    workers: Sequence[WorkerRecord] = (),
 ) -> Validity:
     """Judge the generator, and whether the far end could be asked.
 
     Args:
         load: What was to be sent, and what was.
         samples: Samples of the measured stages.
+        outcomes: Ends of the measured messages and of all session set-ups.
         unread: Why the far end's ledger is missing, or empty.
         workers: The workers of a run over several.
     """
-    found = (
+    reasons = (
         *worker_reasons(workers),
-        _shortfall(load),
-        _lag(load),
-        _cpu(samples),
-        *(_clock(own) for own in _by_worker(samples)),
-        unread,
+        *_shortfall(load),
+        *_lag(load),
+        *sample_reasons(samples, lag_limit_s(load.objective_s)),
+        *own_failures(outcomes),
+        *_unread(unread),
     )
-    reasons = tuple(reason for reason in found if reason)
-    return Validity(not reasons, reasons)
+    return Validity(not reasons, reasons, _blame(reasons))
 
 
-def _shortfall(load: Load) -> str:
+def _blame(reasons: Sequence[Reason]) -> Blame:
+    if not reasons:
+        return Blame.SERVER
+    return Blame.TOOL if any(reason.tool for reason in reasons) else Blame.UNKNOWN
+
+
+def _shortfall(load: Load) -> Iterator[Reason]:
     if not load.offered:
-        return "no message was offered in the measured stages: let them last longer, or raise the rate"
-    achieved = 1 - load.shed / load.offered
-    if achieved >= ACHIEVED_LEAST:
-        return ""
-    return (
-        f"{load.shed:,} of {load.offered:,} arrivals were shed, {achieved:.2%} achieved < {ACHIEVED_LEAST:.1%}: "
-        "all sessions were busy and the queue was full; raise sessions.max or load.queue, or lower the rate"
-    )
+        yield Reason(
+            "nothing_offered",
+            "no message was offered in the measured stages",
+            "",
+            "let them last longer, or raise the rate",
+            tool=False,
+        )
+    elif (achieved := 1 - load.shed / load.offered) < ACHIEVED_LEAST:
+        yield Reason(
+            "arrivals_shed",
+            f"{load.shed:,} of {load.offered:,} arrivals were shed, {achieved:.2%} achieved",
+            f"at least {ACHIEVED_LEAST:.1%}",
+            "all sessions were busy and the queue was full; raise sessions.max or load.queue, or lower the rate",
+            tool=False,
+        )
 
 
-def _lag(load: Load) -> str:
+def _lag(load: Load) -> Iterator[Reason]:
     limit_s = lag_limit_s(load.objective_s)
-    if not load.open_loop or load.lag_p99_s is None or load.lag_p99_s <= limit_s:
-        return ""
-    return (
-        f"p99 schedule lag {format_duration(load.lag_p99_s)} > {format_duration(limit_s)}: the generator could not "
-        "keep its schedule; give it a core of its own, or lower the rate"
-    )
+    if load.open_loop and load.lag_p99_s is not None and load.lag_p99_s > limit_s:
+        yield Reason(
+            "schedule_lag",
+            f"p99 schedule lag {format_duration(load.lag_p99_s)}",
+            f"at most {format_duration(limit_s)}",
+            "the generator could not keep its schedule; give it a core of its own, or lower the rate",
+        )
 
 
-def _cpu(samples: Sequence[GeneratorSample]) -> str:
-    cpu = cpu_p95(samples)
-    if cpu is None or cpu < CPU_MOST:
-        return ""
-    return (
-        f"generator CPU {cpu:.0%} of a core (p95 of seconds) >= {CPU_MOST:.0%}: the rate is the generator's limit, "
-        "not the target's, and latencies include its own; lower the rate"
-    )
-
-
-def _clock(samples: Sequence[GeneratorSample]) -> str:
-    drift_s = np.array([0.0, *(sample.clock_drift_s for sample in samples)])
-    at_s = np.array([0.0, *(sample.at_s for sample in samples)])
-    step_s = float(np.max(np.abs(np.diff(drift_s)) - np.diff(at_s) * CLOCK_SLEW_MOST, initial=0.0))
-    if step_s <= CLOCK_STEP_MOST_S:
-        return ""
-    return f"the wall clock stepped by {format_duration(step_s)}: stop what sets it, and run again"
+def _unread(why: str) -> Iterator[Reason]:
+    if why:
+        fix = "without it nothing is known of losses; see that the sink runs and answers, and run again"
+        yield Reason("ledger_unread", why, "", fix, tool=False)
 
 
 def verdict_of(*, interrupted: bool, valid: bool, met: bool) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from loadkit.measure.reason import Reason
 from loadkit.units import format_duration
 
 CLOCK_APART_MOST_S = 0.05
@@ -57,28 +58,35 @@ def shortfall(workers: Sequence[WorkerRecord]) -> int:
     return sum(worker.missing for worker in workers)
 
 
-def worker_reasons(workers: Sequence[WorkerRecord]) -> Iterator[str]:
+def worker_reasons(workers: Sequence[WorkerRecord]) -> Iterator[Reason]:
     """Why a run with these workers is not valid: what was seen, and what to do."""
     for worker in workers:
         who = f"worker {worker.index} ({worker.name})"
         if worker.lost:
-            yield f"{who} was lost after {format_duration(round(worker.reported_s, 1))}: {_loss(worker)}"
+            after = format_duration(round(worker.reported_s, 1))
+            yield Reason(
+                "worker_lost", f"{who} was lost after {after}", "", f"{_loss(worker)}; find out why, and run again"
+            )
         elif worker.silence_s > SILENCE_MOST_S:
-            yield (
-                f"{who} did not report for {format_duration(round(worker.silence_s, 1))}, more than "
-                f"{format_duration(SILENCE_MOST_S)}: it stood still, or its connection did; give it a core of its own"
+            yield Reason(
+                "worker_silent",
+                f"{who} did not report for {format_duration(round(worker.silence_s, 1))}",
+                f"at most {format_duration(SILENCE_MOST_S)}",
+                "it stood still, or its connection did; give it a core of its own",
             )
         if worker.clock_apart_s > CLOCK_APART_MOST_S:
-            yield (
-                f"the clock of {who} is {format_duration(round(worker.clock_apart_s, 3))} off the master's, more than "
-                f"{format_duration(CLOCK_APART_MOST_S)}: set both by NTP"
+            yield Reason(
+                "worker_clock",
+                f"the clock of {who} is {format_duration(round(worker.clock_apart_s, 3))} off the master's",
+                f"at most {format_duration(CLOCK_APART_MOST_S)}",
+                "set both by NTP",
             )
 
 
 def _loss(worker: WorkerRecord) -> str:
     if worker.scheduled is None:
-        return f"{worker.lost}; its sessions sent no more; find out why, and run again"
+        return f"{worker.lost}; its sessions sent no more"
     return (
         f"{worker.lost}; {worker.missing:,} of the {worker.scheduled:,} arrivals of its share are not known to have "
-        "been offered; find out why, and run again"
+        "been offered"
     )

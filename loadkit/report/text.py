@@ -1,4 +1,4 @@
-"""The summary of a run for a terminal, in the order of k6: thresholds, validity, transactions, delivery, what next."""
+"""The summary of a run for a terminal: thresholds and validity first, then what was seen, and what to do next."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from loadkit.measure.histogram import smallest_sample
-from loadkit.measure.summary import SCHEDULED
 from loadkit.measure.validity import Verdict
 from loadkit.report.delivery import delivery_section
+from loadkit.report.diagnosis import diagnosis_section
 from loadkit.report.tables import (
-    NONE,
     TOO_SMALL,
     Row,
     figure_table,
@@ -27,19 +26,19 @@ from loadkit.report.tables import (
     share,
     spaced,
     table,
-    with_unit,
 )
+from loadkit.report.validity import validity_section
 from loadkit.scenario.thresholds import parse_threshold
 from loadkit.smtp.outcome import TRANSACTION_PHASES, OutcomeClass
-from loadkit.units import format_duration, format_rate, format_size
+from loadkit.units import format_duration
 
 if TYPE_CHECKING:
+    from loadkit.measure.ends import OutcomeLine
     from loadkit.measure.reconciliation import Reconciliation
     from loadkit.measure.store import RunHead
-    from loadkit.measure.summary import Generator, Latency, OutcomeLine, Part, Summary, ThresholdLine
+    from loadkit.measure.summary import Latency, Part, Summary, ThresholdLine
 
 _LISTED_OUTCOMES = 10
-_NOTABLE_WAIT = 0.1
 _MARKS = {True: ("✓ passed", "green"), False: ("✗ failed", "red"), None: ("? unknown", "yellow")}
 _VERDICT_STYLES = {
     Verdict.PASSED: "bold green",
@@ -61,9 +60,11 @@ def render_summary(summary: Summary, head: RunHead) -> RenderableType:
     """
     sections = {
         "THRESHOLDS": _thresholds(summary.thresholds),
-        "VALIDITY": _validity(summary),
+        "VALIDITY": validity_section(summary),
         "TRANSACTIONS": _transactions(summary),
     }
+    if summary.diagnosis:
+        sections["DIAGNOSIS"] = diagnosis_section(summary.diagnosis)
     if summary.ledger is not None:
         sections["DELIVERY"] = delivery_section(summary, summary.ledger)
     sections["NEXT"] = _next(summary, head)
@@ -103,61 +104,6 @@ def _observed(line: ThresholdLine) -> str:
 def _unobserved(line: ThresholdLine) -> str:
     quantile = parse_threshold(line.metric, line.check).quantile
     return "nothing to observe" if quantile is None else f"{TOO_SMALL}: below {smallest_sample(quantile):,}"
-
-
-def _validity(summary: Summary) -> RenderableType:
-    validity = summary.validity
-    state = Text("VALID", "green") if validity.valid else Text("INVALID", "bold yellow")
-    reasons = [Text(f"! {reason}", "yellow") for reason in validity.reasons]
-    return Group(
-        state, *reasons, "", _flows(summary), "", _generator(summary.generator), Text(_tool_or_server(summary))
-    )
-
-
-def _flows(summary: Summary) -> RenderableType:
-    whole = SCHEDULED if SCHEDULED in summary.flows else "offered"
-    offered = summary.flows[whole].count
-    rows = (
-        (
-            name,
-            f"{flow.count:,}",
-            share(flow.count, offered),
-            NONE if flow.per_s is None else format_rate(flow.per_s),
-        )
-        for name, flow in summary.flows.items()
-    )
-    return table("lrrr", rows, ("", "messages", f"of {whole}", "rate"))
-
-
-def _generator(generator: Generator) -> Text:
-    cpu = NONE if generator.cpu_p95_ratio is None else f"{generator.cpu_p95_ratio:.0%}"
-    memory = NONE if generator.rss_max_bytes is None else format_size(generator.rss_max_bytes)
-    return Text(
-        f"Generator: CPU p95 {cpu} of a core, schedule lag p99 {with_unit(generator.lag_p99_s)}, "
-        f"longest stall {with_unit(generator.stall_max_s)}, memory {memory}."
-    )
-
-
-def _tool_or_server(summary: Summary) -> str:
-    if not summary.validity.valid:
-        return "Tool or server? It can't be told: the measurement is not valid, so blame nothing below on the target."
-    return " ".join(
-        ("Tool or server? The generator kept up: what is slow or refused below is the target's.", *_caveats(summary))
-    )
-
-
-def _caveats(summary: Summary) -> Iterator[str]:
-    response_s, wait_s = summary.response_time.mean_s, summary.wait.mean_s
-    if summary.open_loop and response_s and wait_s and wait_s >= _NOTABLE_WAIT * response_s:
-        yield (
-            f"But of {milliseconds(response_s)} ms mean response time {milliseconds(wait_s)} ms were spent waiting "
-            "for a free session: the target is too slow for this rate, or sessions.max too small."
-        )
-    if not summary.open_loop:
-        yield "A slow target also got less load, for sessions wait for its replies: these times don't hold for a rate."
-    ours = sum(line.count for line in summary.outcomes if line.kind == OutcomeClass.CLIENT)
-    if ours:
-        yield f"But {ours:,} failed on this side: client, below."
 
 
 def _transactions(summary: Summary) -> RenderableType:

@@ -49,7 +49,8 @@ class Outcome:
         phase: The phase it ended in.
         code: The reply code, or 0 where no reply ended it.
         enhanced: The enhanced status code such as ``4.7.0`` (RFC 3463), or empty.
-        reason: A short name from a closed list where no reply ended it, such as ``reset`` or ``reply_line_too_long``.
+        reason: A short name from a closed list: what ended it where no reply did, such as ``reset``, or the
+            `loadkit.smtp.limits.Limit` that a refusal's text names.
     """
 
     kind: OutcomeClass

@@ -6,6 +6,7 @@ import functools
 import re
 from typing import NamedTuple
 
+from loadkit.smtp.limits import limit_of
 from loadkit.smtp.outcome import Outcome, OutcomeClass, Phase
 
 # RFC 5321 section 4.5.3.1.5 allows 512; servers exceed it, but none by this much.
@@ -156,7 +157,7 @@ def refusal(reply: Reply, phase: Phase) -> Outcome:
     kind = _CLASS_OF_SEVERITY.get(reply.code // 100)
     if kind is None:
         return Outcome(OutcomeClass.PROTOCOL, phase, reply.code, reason="reply_unexpected")
-    return Outcome(kind, phase, reply.code, reply.enhanced)
+    return Outcome(kind, phase, reply.code, reply.enhanced, limit_of(reply))
 
 
 def extensions(reply: Reply) -> dict[bytes, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tracemalloc
 from dataclasses import replace
 
@@ -11,8 +12,8 @@ from support.recording import GAUGES, PLAN, messages, set_up
 
 from loadkit.measure.histogram import Histogram
 from loadkit.measure.recorder import Recorder
-from loadkit.measure.records import MAX_OUTCOMES, Batch, Gauges, OutcomeTable, RunPlan, Stage, Tx
-from loadkit.measure.statistics import Metric, OutcomeCount, Series
+from loadkit.measure.records import MAX_OUTCOMES, Batch, Event, Gauges, Note, OutcomeTable, RunPlan, Stage, Tx
+from loadkit.measure.statistics import RETRY, SESSION_END, Metric, OutcomeCount, Series
 from loadkit.measure.timeline import KEYS, TimelineRows
 from loadkit.smtp.dialogue import STOPPED
 from loadkit.smtp.outcome import Outcome, OutcomeClass, Phase
@@ -46,6 +47,46 @@ def recorder_of(*outcomes: Outcome) -> tuple[Recorder, list[int]]:
 
 def total(recorder: Recorder, metric: Metric) -> int:
     return recorder.statistics().histogram(metric).total
+
+
+def note(event: Event, outcome: int, count: int, *, carried: float = math.nan) -> Batch:
+    """So many events of a kind."""
+    row = np.empty((count, len(Note)))
+    row[:, [Note.EVENT, Note.OUTCOME, Note.MESSAGES]] = (event, outcome, carried)
+    return Batch(GAUGES, notes=row)
+
+
+def test_other_attempts_and_sessions_that_the_server_ended_are_counted_apart() -> None:
+    greylisted = Outcome(OutcomeClass.TRANSIENT, Phase.RCPT, 451, "4.7.1", "greylisted")
+    closed = Outcome(OutcomeClass.CONNECTION, Phase.MAIL, reason="closed")
+    recorder, (refused, ended) = recorder_of(greylisted, closed)
+    recorder.add(note(Event.RETRY, refused, 3))
+    recorder.add(note(Event.SESSION_END, ended, 2, carried=25.0))
+    again = messages(3, 2)
+    again.transactions[:, Tx.ATTEMPTS] = (1, 2)
+    recorder.add(again)
+    accepted = Outcome(OutcomeClass.ACCEPTED, Phase.DOT, 250)
+    assert [one for one in recorder.outcome_counts() if not one.stage] == [
+        OutcomeCount("", SESSION_END, closed, 2),
+        OutcomeCount("", RETRY, accepted, 1),
+        OutcomeCount("", RETRY, greylisted, 3),
+    ]
+    carried = recorder.statistics().histogram(Metric.CLOSED_AFTER)
+    assert (carried.total, round(carried.max_s * 1e6)) == (2, 25)
+    assert recorder.totals().setups == 0
+
+
+def test_what_a_reply_refused_is_timed_apart() -> None:
+    recorder, (refused, timed_out) = recorder_of(REFUSED, TIMED_OUT)
+    recorder.add(messages(3, 10))
+    recorder.add(messages(3, 4, outcome=refused))
+    recorder.add(messages(3, 2, outcome=timed_out))
+    unsent = messages(3, 1, outcome=refused)
+    unsent.transactions[:, Tx.MAIL] = np.nan
+    recorder.add(unsent)
+    times = recorder.statistics().histogram(Metric.REFUSED_SERVICE_TIME)
+    assert times.total == 4
+    assert times.mean_s == pytest.approx(0.02, rel=1e-2)
 
 
 def test_a_transaction_is_timed_from_each_of_its_moments() -> None:

@@ -15,6 +15,7 @@ from support.recording import FACTS, PLAN, MadeUpRun, sample
 from loadkit.errors import ExitCode, RunFolderError
 from loadkit.measure.delivery import Delivery, follow_delivery
 from loadkit.measure.ledger import DeliveryLedger
+from loadkit.measure.reason import Blame
 from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.records import Stage
 from loadkit.measure.statistics import Metric, Series
@@ -70,6 +71,21 @@ def test_delivery_is_the_same_when_read_and_when_rebuilt(tmp_path: Path) -> None
     assert rows[11] == {"second": 11, "accepted": 1100, "delivered": 1100, "backlog": 0}
 
 
+@pytest.mark.parametrize(("cpu", "blame"), [(0.2, Blame.SERVER), (0.95, Blame.UNKNOWN)])
+def test_reasons_that_were_sentences_can_be_read(cpu: float, blame: Blame, tmp_path: Path) -> None:
+    folder, summary = MadeUpRun(tmp_path, cpu=cpu).finish(ledger=LOST)
+    old = json.loads((folder / "summary.json").read_text())
+    old |= {"schema_version": 2}
+    old["validity"] = {"valid": summary.validity.valid, "reasons": [str(one) for one in summary.validity.reasons]}
+    del old["diagnosis"], old["retries"], old["session_ends"]
+    del old["generator"]["cpu_p95_by_process"], old["generator"]["gc_pause_max_s"]
+    (folder / "summary.json").write_text(json.dumps(old))
+    read = open_run(folder).summary
+    assert read.validity.blame is blame
+    assert [str(one) for one in read.validity.reasons] == [str(one) for one in summary.validity.reasons]
+    assert read.diagnosis == ()
+
+
 def test_a_summary_of_the_version_before_can_be_read(tmp_path: Path) -> None:
     folder, summary = MadeUpRun(tmp_path).finish(ledger=LOST)
     old = json.loads((folder / "summary.json").read_text())
@@ -117,6 +133,8 @@ def test_files_of_a_finished_folder(tmp_path: Path) -> None:
         "loop_stall_max_s": 0.002,
         "clock_drift_s": 0.0,
         "worker": 0,
+        "cpu_wait_ratio": 0.0,
+        "gc_pause_max_s": 0.0,
     }
 
 

@@ -14,7 +14,10 @@ from rich.console import Console
 from rich.text import Text
 
 from loadkit.measure.delivery import Backlog, DeliveryCourse
+from loadkit.measure.diagnosis import Evidence, diagnose
+from loadkit.measure.ends import OutcomeLine
 from loadkit.measure.histogram import Histogram
+from loadkit.measure.reason import Blame, Reason
 from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.store import RunHead
 from loadkit.measure.summary import (
@@ -23,7 +26,6 @@ from loadkit.measure.summary import (
     Flow,
     Generator,
     Latency,
-    OutcomeLine,
     Part,
     Summary,
     ThresholdLine,
@@ -33,7 +35,7 @@ from loadkit.measure.validity import Validity, Verdict
 from loadkit.report.text import render_summary
 
 GOLDEN = Path(__file__).parent / "golden"
-SECTIONS = ["THRESHOLDS", "VALIDITY", "TRANSACTIONS", "DELIVERY", "NEXT"]
+SECTIONS = ["THRESHOLDS", "VALIDITY", "TRANSACTIONS", "DIAGNOSIS", "DELIVERY", "NEXT"]
 # A number with its thousands separators and decimals; not one inside a word such as p99.9 or a time stamp.
 NUMBER = re.compile(r"(?<![\w.,-])[0-9][0-9,]*(?:\.[0-9]+)?(?![\w-])")
 
@@ -58,7 +60,7 @@ PASSED = Summary(
         ThresholdLine("transaction_duration", "p(95) < 2s", 0.38, passed=True),
         ThresholdLine("transaction_failed", "rate < 0.1%", 0.0, passed=True),
     ),
-    validity=Validity(valid=True, reasons=()),
+    validity=Validity(valid=True, reasons=(), blame=Blame.SERVER),
     open_loop=True,
     flows={name: Flow(4000, 66.7) for name in ("offered", "started", "completed", "accepted")}
     | {"shed": Flow(0, None)},
@@ -117,6 +119,17 @@ FAILED = replace(
     course=None,
     end_to_end={},
 )
+LIMITED = OutcomeLine("transient", "banner", 421, "4.7.0", "too_many_connections", 60)
+PROTECTED = Evidence(
+    messages=(*FAILED.outcomes, LIMITED),
+    setups=(*FAILED.setups, LIMITED),
+    retries=(OutcomeLine("transient", "rcpt", 451, "4.7.1", "greylisted", 31),),
+    session_ends=(),
+    service=Histogram(),
+    refused=Histogram(),
+    ehlo=Histogram(),
+    closed_after=Histogram(),
+)
 CASES = {
     "passed": PASSED,
     "failed": FAILED,
@@ -126,9 +139,10 @@ CASES = {
         validity=Validity(
             valid=False,
             reasons=(
-                "1,000 of 5,000 arrivals were shed, 80.00% achieved < 99.5%: raise sessions.max, or lower the rate",
-                "generator CPU 97% of a core (p95 of seconds) >= 80%: lower the rate",
+                Reason("arrivals_shed", "1,000 of 5,000 arrivals were shed", "at least 99.5%", "raise sessions.max"),
+                Reason("generator_cpu", "generator CPU 97% of a core", "below 80%", "lower the rate"),
             ),
+            blame=Blame.TOOL,
         ),
         flows=PASSED.flows | {"offered": Flow(5000, 83.3), "shed": Flow(1000, None)},
         generator=Generator(0.97, 0.0011, 0.12, 120 * 1024 * 1024),
@@ -159,6 +173,7 @@ CASES = {
         ),
         end_to_end={"note": EndToEndLatency(latency(40, 2.5), latency(40, 2.4))},
     ),
+    "protected": replace(FAILED, diagnosis=diagnose(PROTECTED)),
     "behind": replace(
         PASSED,
         verdict=Verdict.FAILED,
@@ -218,7 +233,9 @@ def test_the_summary_reads_as_agreed(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_sections_stand_in_order(case: str) -> None:
     titles = [line for line in render(CASES[case]).splitlines() if line in SECTIONS]
-    wanted = [title for title in SECTIONS if title != "DELIVERY" or CASES[case].ledger is not None]
+    left_out = {"DELIVERY"} if CASES[case].ledger is None else set()
+    left_out |= set() if CASES[case].diagnosis else {"DIAGNOSIS"}
+    wanted = [title for title in SECTIONS if title not in left_out]
     assert titles == wanted
 
 
@@ -348,6 +365,36 @@ def test_a_closed_loop_says_that_its_times_hold_for_no_rate() -> None:
 def test_failures_on_our_side_are_named_before_the_target_is_blamed() -> None:
     ours = replace(PASSED, outcomes=(*FAILED.outcomes, OutcomeLine("client", "connect", 0, "", "no_port", 1200)))
     assert "But 1,200 failed on this side: client, below." in section(ours, "VALIDITY")
+
+
+def test_limits_of_the_server_are_explained_and_pointed_at() -> None:
+    text = section(CASES["protected"], "DIAGNOSIS")
+    assert text.startswith("! too_many_connections: 60 of 4,060 messages (1.48%); 60 of 104 session set-ups (57.69%)")
+    assert "why the server bounds the connections of one client" in text
+    assert "do raise the limit for this address" in text
+    assert "source Postfix smtpd_client_connection_count_limit (50)" in text
+    assert "! greylisted: 31 attempts that were followed by another" in text
+    assert "It protects itself by limits: see DIAGNOSIS." in section(CASES["protected"], "VALIDITY")
+    assert "DIAGNOSIS" not in render(FAILED)
+
+
+def test_several_processes_and_waiting_for_a_core_are_told() -> None:
+    several = Generator(0.4, 0.001, 0.004, 1024, cpu_p95_by_process=(0.2, 0.4), cpu_wait_p95_ratio=0.3)
+    line = "CPU p95 of the busiest of 2 processes 40% of a core (and 30% waiting for one), schedule lag"
+    assert line in section(replace(PASSED, generator=several), "VALIDITY")
+
+
+@pytest.mark.parametrize(
+    ("blame", "answer"),
+    [
+        (Blame.SERVER, "The generator kept up: what is slow or refused below is the target's."),
+        (Blame.TOOL, "The tool: the load generator or its machine was the limit"),
+        (Blame.UNKNOWN, "It can't be told"),
+    ],
+)
+def test_every_summary_answers_whether_it_is_the_tool_or_the_server(blame: Blame, answer: str) -> None:
+    validity = replace(PASSED.validity, blame=blame)
+    assert f"Tool or server? {answer}" in section(replace(PASSED, validity=validity), "VALIDITY")
 
 
 def test_what_may_still_come_is_not_called_lost() -> None:

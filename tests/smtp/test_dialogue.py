@@ -149,7 +149,7 @@ SKIP_TO_RCPT_C: list[Turn] = [(OK, RCPT), (NOBODY, RCPT_C)]
         ([(OK, RCPT), (OK, RCPT_C), (OK, DATA), (OK, RSET)], "protocol at data: 250 reply_unexpected", State.RSET),
         (
             [(OK, RCPT), (OK, RCPT_C), (OK, DATA), (GO, CONTENT), (b"552 5.3.4 big\r\n", b"")],
-            "permanent at dot: 552 5.3.4",
+            "permanent at dot: 552 5.3.4 too_large",
             State.READY,
         ),
         # What befalls the whole message decides over what befell one recipient before.

@@ -8,7 +8,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,13 +49,19 @@ def _by_end(lines: list[dict[str, Any]]) -> dict[tuple[str, str, int, str], int]
     return {(one["kind"], one["phase"], one["code"], one["reason"]): one["count"] for one in lines}
 
 
-def start_run(folder: Path, scenario: str, *options: str, variables: dict[str, str] | None = None) -> Any:
-    """Start `loadkit run` on a scenario text; results go to ``folder/results``."""
+def start_run(
+    folder: Path,
+    scenario: str,
+    *options: str,
+    variables: dict[str, str] | None = None,
+    prefix: Sequence[str] = (),
+) -> Any:
+    """Start `loadkit run` on a scenario text, perhaps by another command; results go to ``folder/results``."""
     file = folder / "scenario.yaml"
     file.write_text(scenario, encoding="utf-8")
     command = [sys.executable, "-m", "loadkit", "run", str(file), "--json", "--results", str(folder / "results")]
     return subprocess.Popen(
-        [*command, *options],
+        [*prefix, *command, *options],
         cwd=ROOT,
         env=os.environ | {"NO_COLOR": "1"} | (variables or {}),
         stdout=subprocess.PIPE,

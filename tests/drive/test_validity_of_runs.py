@@ -1,0 +1,102 @@
+"""Runs whose generator was the limit: each is INVALID, says why and what to do, and blames nothing on the server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.runs import ROOT, FinishedRun, finish_run, scenario_text, start_run
+from support.sink import running_sink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STRICT = '{transaction_duration: ["p(95) < 1ms"], transaction_failed: ["rate < 0.01%"]}'
+
+
+def run_under(folder: Path, scenario: str, *prefix: str) -> FinishedRun:
+    """Run a scenario text by a command that changes the surroundings first."""
+    with start_run(folder, scenario, prefix=prefix) as process:
+        return finish_run(folder, process)
+
+
+def reasons(run: FinishedRun) -> dict[str, dict[str, Any]]:
+    assert run.exit_code == 4, run.stderr
+    assert run.summary["verdict"] == "invalid"
+    return {reason["name"]: reason for reason in run.summary["validity"]["reasons"]}
+
+
+def test_no_descriptor_left(tmp_path: Path) -> None:
+    """Fifty sessions and room for about thirty; the results are written all the same."""
+    with running_sink(profile="slow") as sink:
+        text = scenario_text(
+            f"smtp://{sink.host}:{sink.port}",
+            load="load: {executor: shared_messages, sessions: 50, messages: 200, grace: 5s}",
+            thresholds=STRICT,
+        ).replace("700ms", "20s")
+        run = run_under(tmp_path, text, "sh", "-c", 'ulimit -n 80; exec "$@"', "sh")
+    reason = reasons(run)["no_descriptor_left"]
+    assert "(EMFILE) for" in reason["seen"]
+    assert "ulimit -n" in reason["fix"]
+    assert run.summary["validity"]["blame"] == "tool"
+    assert run.outcomes["accepted", "dot", 250, ""] > 50
+    assert run.folder is not None
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="makes a network of its own")
+def test_no_local_port_left(tmp_path: Path) -> None:
+    """A network of its own, in which a connection can have one of eleven ports."""
+    with_few_ports = 'ip link set lo up && sysctl -qw net.ipv4.ip_local_port_range="40000 40010" && exec "$@"'
+    text = scenario_text("x", messages=400, sessions=2, sessions_block="messages_per_session: 1", thresholds=STRICT)
+    text = text.replace("target: {url: 'x'}\n", "").replace("700ms", "20s")
+    run = run_under(tmp_path, text, "unshare", "-n", "sh", "-c", with_few_ports, "sh")
+    reason = reasons(run)["no_local_port_left"]
+    assert "(EADDRNOTAVAIL) for" in reason["seen"]
+    for fix in ("net.ipv4.ip_local_port_range", "sessions.local_addresses", "sessions.messages_per_session"):
+        assert fix in reason["fix"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="makes a network of its own")
+def test_no_route_from_here(tmp_path: Path) -> None:
+    text = scenario_text("smtp://192.0.2.1:25", target_block="allow: [192.0.2.1]", thresholds=STRICT)
+    run = run_under(tmp_path, text, "unshare", "-n")
+    reason = reasons(run)["no_route"]
+    assert "ENETUNREACH" in reason["seen"]
+    assert run.outcomes == {("client", "connect", 0, "no_route"): 3}
+
+
+@contextmanager
+def hog(core: int) -> Iterator[None]:
+    """A process that takes whatever the core has left."""
+    process = subprocess.Popen(["taskset", "-c", str(core), sys.executable, "-c", "while True: pass"], cwd=ROOT)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "load",
+    [
+        "load: {arrivals: even, stages: [{name: hold, rate: 300/s, duration: 4s}]}",
+        "load: {executor: shared_messages, sessions: 20, messages: 3000, grace: 5s}",
+    ],
+    ids=["open loop", "closed loop"],
+)
+def test_an_overloaded_generator_blames_nothing_on_the_server(load: str, tmp_path: Path) -> None:
+    """At the lowest priority beside another process on the same core, missed thresholds are not the server's."""
+    cores = sorted(os.sched_getaffinity(0))
+    with running_sink() as sink, hog(cores[0]):
+        text = scenario_text(f"smtp://{sink.host}:{sink.port}", load=load, thresholds=STRICT).replace("700ms", "20s")
+        run = run_under(tmp_path, text, "taskset", "-c", str(cores[0]), "nice", "-n", "19")
+    assert reasons(run).keys() & {"generator_starved", "generator_cpu", "schedule_lag", "loop_stalls"}
+    assert run.summary["validity"]["blame"] == "tool"
+    assert False in {line["passed"] for line in run.summary["thresholds"]}
