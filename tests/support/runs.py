@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,18 @@ def _by_end(lines: list[dict[str, Any]]) -> dict[tuple[str, str, int, str], int]
     return {(one["kind"], one["phase"], one["code"], one["reason"]): one["count"] for one in lines}
 
 
-def start_run(folder: Path, scenario: str, *options: str, variables: dict[str, str] | None = None) -> Any:
-    """Start `loadkit run` on a scenario text; results go to ``folder/results``."""
+def start_run(
+    folder: Path,
+    scenario: str,
+    *options: str,
+    variables: dict[str, str] | None = None,
+    prefix: Sequence[str] = (),
+) -> Any:
+    """Start `loadkit run` on a scenario text, behind a prefix of the command; results go to ``folder/results``."""
     file = folder / "scenario.yaml"
     file.write_text(scenario, encoding="utf-8")
-    command = [sys.executable, "-m", "loadkit", "run", str(file), "--json", "--results", str(folder / "results")]
+    loadkit = [sys.executable, "-m", "loadkit", "run", str(file), "--json", "--results", str(folder / "results")]
+    command = [*prefix, *loadkit]
     return subprocess.Popen(
         [*command, *options],
         cwd=ROOT,
@@ -73,9 +81,15 @@ def finish_run(folder: Path, process: Any) -> FinishedRun:
     return FinishedRun(process.returncode, json.loads(out) if out else {}, err, folders[-1] if folders else None)
 
 
-def run_scenario(folder: Path, scenario: str, *options: str, variables: dict[str, str] | None = None) -> FinishedRun:
+def run_scenario(
+    folder: Path,
+    scenario: str,
+    *options: str,
+    variables: dict[str, str] | None = None,
+    prefix: Sequence[str] = (),
+) -> FinishedRun:
     """Run a scenario text to its end."""
-    with start_run(folder, scenario, *options, variables=variables) as process:
+    with start_run(folder, scenario, *options, variables=variables, prefix=prefix) as process:
         return finish_run(folder, process)
 
 
