@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks import peers
 from benchmarks.sinks import compare_sinks
+from benchmarks.tls import compare_tls
 
 ROUNDS = 5
 GENERATOR_CORE, RECEIVER_CORE = 0, 1
@@ -97,17 +98,16 @@ def main() -> int:
     """Run the comparisons; the exit code is 1 if a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--long", type=int, default=60_000, help="messages of a long run")
-    parser.add_argument("--only", choices=["generators", "sinks"], help="leave out the others")
+    parser.add_argument("--only", choices=["generators", "sinks", "tls"], help="leave out the others")
     arguments = parser.parse_args()
     missing = [name for name in ("smtp-source", "smtp-sink", "taskset") if shutil.which(name) is None]
     if missing:
         print(f"not installed: {', '.join(missing)} (Debian: postfix, util-linux)")
         return 1
     met = [True]
-    if arguments.only != "sinks":
-        met.append(compare_generators(arguments.long))
-    if arguments.only != "generators":
-        met.append(compare_sinks(arguments.long))
+    for name, compare_all in (("generators", compare_generators), ("sinks", compare_sinks), ("tls", compare_tls)):
+        if arguments.only in (None, name):
+            met.append(compare_all(arguments.long))
     return 0 if all(met) else 1
 
 

@@ -50,9 +50,10 @@ class Receiver:
     port: int
 
     @classmethod
-    def ours(cls, engine: str, folder: Path) -> Self:
+    def ours(cls, engine: str, folder: Path, *further: str) -> Self:
         """A loadkit sink with its ledger in a file, as `loadkit run` starts it."""
-        options = ["--engine", engine, "--port", "0", "--ledger", str(folder / f"{engine}.json")]
+        ledger = folder / f"{'-'.join((engine, *further))}.json"
+        options = ["--engine", engine, "--port", "0", "--ledger", str(ledger), *further]
         process = subprocess.Popen(
             ["taskset", "-c", str(RECEIVER_CORE), sys.executable, "-m", "sinks", *options], stdout=subprocess.PIPE
         )

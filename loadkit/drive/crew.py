@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 GIVEN_UP_AFTER_S = 15.0
 """A worker that was silent for so long is not waited for any more."""
+MISSED_AFTER_S = 3.0
+"""A worker that was silent for so long is named."""
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class Member:
         done: Whether it has reported its end.
         stopped: Whether it was told to stop, or stops by itself.
         lost: Why it is lost, in words; empty if it isn't.
+        missed: Whether it was named for its silence.
         silence_s: The longest time without a report.
         readings: How many comparisons of clocks there were.
         best: The comparison of clocks with the smallest error.
@@ -45,10 +48,16 @@ class Member:
     done: bool = False
     stopped: bool = False
     lost: str = ""
+    missed: bool = False
     silence_s: float = 0.0
     readings: int = 0
     best: ClockReading | None = None
     worst: ClockReading = field(default_factory=lambda: ClockReading(0.0, 0.0))
+
+    @property
+    def who(self) -> str:
+        """What it is called towards people."""
+        return f"worker {self.index} ({self.hello.name})"
 
     def hear(self, now_s: float) -> None:
         """Note that it reported."""
@@ -107,6 +116,14 @@ class Crew:
 
     def _is_silent(self, member: Member) -> bool:
         return self._clock() - member.heard_s > SILENCE_MOST_S
+
+    def newly_missed(self) -> Iterator[Member]:
+        """Those under way that have been silent for so long as of now that they must be named."""
+        now_s = self._clock()
+        for member in self.underway():
+            if not member.missed and now_s - member.heard_s > MISSED_AFTER_S:
+                member.missed = True
+                yield member
 
     def newly_lost(self) -> Iterator[Member]:
         """Those under way that are lost as of now: their process ended, or they were silent for too long."""

@@ -144,12 +144,12 @@ class _Master:
         for _ in self._while(lambda: not all(member.ready for member in self._crew)):
             if perf_counter() > deadline:
                 late = next(member for member in self._crew if not member.ready)
-                raise LoadkitError(f"{_who(late)} was not ready within {format_duration(_READY_DEADLINE_S)}")
+                raise LoadkitError(f"{late.who} was not ready within {format_duration(_READY_DEADLINE_S)}")
         for member in self._crew:
             assert member.best is not None  # it answered a ping before it could get ready
             if member.best.apart_s > CLOCK_APART_MOST_S:
                 raise UsageError(
-                    f"the clock of {_who(member)} is {format_duration(round(member.best.apart_s, 3))} off this one; "
+                    f"the clock of {member.who} is {format_duration(round(member.best.apart_s, 3))} off this one; "
                     "nothing was sent",
                     hint=f"set both by NTP: more than {format_duration(CLOCK_APART_MOST_S)} falsifies times",
                 )
@@ -251,7 +251,7 @@ class _Master:
             member.stopped = True
             self._run.lose(member, trouble.message)
             return
-        error = LoadkitError("; ".join((f"{_who(member)}: {trouble.message}", *trouble.lines)), hint=trouble.hint)
+        error = LoadkitError("; ".join((f"{member.who}: {trouble.message}", *trouble.lines)), hint=trouble.hint)
         error.exit_code = ExitCode(trouble.exit_code)
         self._trouble = error
 
@@ -277,10 +277,6 @@ class _Master:
         self._interrupted = True
         if self._run is not None:
             self._run.interrupt(terminated=terminated)
-
-
-def _who(member: Member) -> str:
-    return f"worker {member.index} ({member.hello.name})"
 
 
 def _listen(spread: Spread) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from loadkit.drive.drain import Drain
 from loadkit.drive.live import LiveFigures, LiveWorkers
+from loadkit.drive.standstill import Standstill
 from loadkit.measure.delivery import Delivery, follow_delivery
 from loadkit.measure.reconciliation import reconcile
 from loadkit.measure.store import RunFacts, RunWriter
@@ -129,6 +130,7 @@ class Results:
         self._record = record
         self._writer = writer
         self._thresholds = request.scenario.threshold_list()
+        self._standstill = Standstill()
         self._samples: list[GeneratorSample] = []
 
     def keep_samples(self, *samples: GeneratorSample) -> None:
@@ -142,6 +144,8 @@ class Results:
         statistics = self._record.statistics()
         if self._request.progress is not None:
             self._request.progress.update(self._figures(now_s, totals, cpu_ratio, workers, statistics))
+            if told := self._standstill.look(totals):
+                self._request.progress.note(told)
         return any(
             evaluate(threshold, statistics).passed is False
             for threshold in self._thresholds

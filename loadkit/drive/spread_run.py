@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 
 from loadkit.drive import messages as say
+from loadkit.drive.crew import GIVEN_UP_AFTER_S, MISSED_AFTER_S
 from loadkit.drive.live import LiveWorkers
 from loadkit.drive.messages import Ping, Pong, pack, unpack
 from loadkit.drive.results import Ending, Results, RunRequest
@@ -76,6 +77,11 @@ class SpreadRun:
         next_look_s = _SECOND_S
         while self._crew.underway():
             gevent.sleep(_TICK_S)
+            for member in self._crew.newly_missed():
+                self._note(
+                    f"no report from {member.who} for {MISSED_AFTER_S:.0f}s: it stands still, or its connection does; "
+                    f"it is given up after {GIVEN_UP_AFTER_S:.0f}s"
+                )
             for member in self._crew.newly_lost():
                 self._mourn(member)
             if self._stop_on_loss and self._crew.silent():
@@ -111,6 +117,9 @@ class SpreadRun:
     def take(self, member: Member, data: dict[str, Any]) -> None:
         """Count a worker's report and acknowledge it."""
         member.hear(perf_counter())
+        if member.missed and not member.lost:
+            member.missed = False
+            self._note(f"{member.who} reports again")
         if data["pong"] is not None:
             member.compare(unpack(Pong, data["pong"]).compared(time.time()))
         if not self._closed:
@@ -140,8 +149,7 @@ class SpreadRun:
     def _mourn(self, member: Member) -> None:
         if member.process is not None and not member.stopped:
             member.process.kill()  # so that it sends no more, should it stand still only
-        if self._request.progress is not None:
-            self._request.progress.note(f"lost worker {member.index} ({member.hello.name}): {member.lost}")
+        self._note(f"lost {member.who}: {member.lost}")
         self._writer.write_workers(self._worker_records())
         if self._stop_on_loss:
             self._stop_once()
@@ -157,6 +165,10 @@ class SpreadRun:
         for member in self._crew.underway():
             member.stopped = True
             self._send(say.STOP, None, member)
+
+    def _note(self, text: str) -> None:
+        if self._request.progress is not None:
+            self._request.progress.note(text)
 
     def _ping(self, member: Member) -> dict[str, Any]:
         return pack(Ping(time.time(), self._merger.workers[member.index].number))

@@ -56,7 +56,7 @@ def start_run(
     variables: dict[str, str] | None = None,
     prefix: Sequence[str] = (),
 ) -> Any:
-    """Start `loadkit run` on a scenario text, perhaps by another command; results go to ``folder/results``."""
+    """Start `loadkit run` on a scenario text, behind a prefix of the command; results go to ``folder/results``."""
     file = folder / "scenario.yaml"
     file.write_text(scenario, encoding="utf-8")
     command = [sys.executable, "-m", "loadkit", "run", str(file), "--json", "--results", str(folder / "results")]
@@ -82,9 +82,15 @@ def finish_run(folder: Path, process: Any) -> FinishedRun:
     return FinishedRun(process.returncode, json.loads(out) if out else {}, err, folders[-1] if folders else None)
 
 
-def run_scenario(folder: Path, scenario: str, *options: str, variables: dict[str, str] | None = None) -> FinishedRun:
+def run_scenario(
+    folder: Path,
+    scenario: str,
+    *options: str,
+    variables: dict[str, str] | None = None,
+    prefix: Sequence[str] = (),
+) -> FinishedRun:
     """Run a scenario text to its end."""
-    with start_run(folder, scenario, *options, variables=variables) as process:
+    with start_run(folder, scenario, *options, variables=variables, prefix=prefix) as process:
         return finish_run(folder, process)
 
 

@@ -18,7 +18,7 @@ from sinks.ledger_file import read_ledger
 from sinks.options import SinkOptions, command_line, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 TIMEOUT_S = 15.0
 
@@ -29,13 +29,16 @@ class RunningSink:
     Args:
         options: What to run; its ledger file must be set.
         variables: Variables beside this process's own, such as credentials.
+        prefix: What its command starts with.
     """
 
-    def __init__(self, options: SinkOptions, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, options: SinkOptions, variables: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+    ) -> None:
         assert options.ledger is not None
         self.ledger_file = options.ledger
         self.process = subprocess.Popen(
-            command_line(options),
+            [*prefix, *command_line(options)],
             env={**environment(), **(variables or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -102,16 +105,19 @@ class RunningSink:
 
 
 @contextmanager
-def running_sink(variables: Mapping[str, str] | None = None, **options: Any) -> Iterator[RunningSink]:
+def running_sink(
+    variables: Mapping[str, str] | None = None, *, prefix: Sequence[str] = (), **options: Any
+) -> Iterator[RunningSink]:
     """Run a sink on a free port of loopback.
 
     Args:
         variables: Variables beside this process's own, such as credentials.
+        prefix: What its command starts with.
         options: Fields of `SinkOptions`.
     """
     with tempfile.TemporaryDirectory(prefix="loadkit-test-") as folder:
         defaults = {"port": 0, "json": True, "stop_on_eof": True, "ledger": Path(folder) / "ledger.json"}
-        sink = RunningSink(SinkOptions(**{**defaults, **options}), variables)
+        sink = RunningSink(SinkOptions(**{**defaults, **options}), variables, prefix)
         try:
             yield sink
         finally:
