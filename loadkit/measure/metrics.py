@@ -133,6 +133,7 @@ METRICS = (
 )
 """All of them, in the order of `families`."""
 
+_ENDED: dict[OutcomeClass, str] = {OutcomeClass.ACCEPTED: "accepted", **FAILED}
 _BY_KIND = {Metric.RESPONSE_TIME: RESPONSE_TIME, Metric.SERVICE_TIME: SERVICE_TIME}
 
 
@@ -235,8 +236,9 @@ def _by_kind(statistics: RunStatistics, counter: str) -> Values:
 
 def _outcomes(by_kind: dict[str, Values]) -> Family:
     values: Values = {}
-    for outcome, counter in {OutcomeClass.ACCEPTED: "accepted", **FAILED}.items():
-        values |= {(kind, outcome.value): value for (kind,), value in by_kind[counter].items()}
+    for outcome, counter in _ENDED.items():
+        for (kind,), value in by_kind[counter].items():
+            values[kind, outcome.value] = value
     return Family(MESSAGES, values)
 
 

@@ -28,7 +28,7 @@ RowValues = tuple[Integers, Integers]
 """Row and microseconds of each value."""
 
 CLASSES = tuple(OutcomeClass)
-FAILED = {kind: f"failed_{kind.value}" for kind in CLASSES if kind is not OutcomeClass.ACCEPTED}
+FAILED: dict[OutcomeClass, str] = {kind: f"failed_{kind.value}" for kind in CLASSES if kind is not OutcomeClass.ACCEPTED}
 
 KEYS = ("second", "stage", "kind")
 COUNTERS = ("offered", "started", "completed", "accepted", *FAILED.values(), "shed", "accepted_bytes")
