@@ -160,7 +160,7 @@ def _drive(scenario: Scenario, source_text: str, options: RunOptions, far_end: _
         exit_code = _show(folder, options)
         if watchers.changes:
             print_note(f"note: {watchers.changes}")
-        watchers.hold()
+        watchers.hold(exit_code)
     return exit_code
 
 

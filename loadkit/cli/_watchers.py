@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from loadkit.cli._output import print_note
-from loadkit.errors import UsageError
+from loadkit.errors import ExitCode, UsageError
 from loadkit.scenario.steering import Steering
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from loadkit.drive.web_login import WebCredentials
 
 USERNAME_VARIABLE, PASSWORD_VARIABLE = "LOADKIT_WEB_USERNAME", "LOADKIT_WEB_PASSWORD"
+
+_BY_SIGNAL = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,9 @@ class Watching:
         if self.console is not None and not self.autostart:
             self.console.wait_for_start()
 
-    def hold(self) -> None:
-        """After the run, leave the web interface to its users until Ctrl-C."""
-        if self.console is not None:
+    def hold(self, exit_code: ExitCode) -> None:
+        """After the run, leave the web interface to its users until Ctrl-C, unless that is what ended the run."""
+        if self.console is not None and (self.console.stopped or exit_code not in _BY_SIGNAL):
             print_note(f"web: {self.console.url} stays until Ctrl-C")
             self.console.hold()
 

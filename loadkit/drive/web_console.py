@@ -44,6 +44,7 @@ class WebConsole:
 
     Attributes:
         url: Where it is.
+        stopped: Whether the run was stopped here.
 
     Raises:
         UsageError: If it can't listen there.
@@ -68,6 +69,7 @@ class WebConsole:
         self._now: Taken | None = None
         self._before: Taken | None = None
         self._wanted, self._over = Event(), False
+        self.stopped = False
         self._helpers: list[gevent.Greenlet] = []
         self._environment = Environment(events=Events(), host=target)
         self._environment.shape_class = _ScenarioShape()
@@ -186,6 +188,7 @@ class WebConsole:
     def _stop(self) -> flask.Response:
         """End in good order."""
         if self._run is not None and not self._over:
+            self.stopped = True
             self._run.stop()
         return self._answer("", "The run ends: what is under way is waited for")
 

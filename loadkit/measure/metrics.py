@@ -186,17 +186,18 @@ class Family:
 
 
 def frozen(statistics: RunStatistics, breathe: Callable[[], None]) -> RunStatistics:
-    """A copy of a run's histograms that stays as it is.
+    """A copy of a run's histograms and counters that stays as it is.
 
     Args:
         statistics: A live view.
         breathe: Called between histograms, each of which takes 0.05 ms, so that others come to their turn.
     """
+    counters = statistics.counters.frozen()
     copies: dict[Series, Histogram] = {}
     for series in list(statistics.histograms):
         copies[series] = statistics.histograms[series]
         breathe()
-    return RunStatistics(statistics.plan, copies, statistics.counters)
+    return RunStatistics(statistics.plan, copies, counters)
 
 
 def families(reading: Reading) -> Iterator[Family]:
