@@ -71,6 +71,26 @@ def test_prometheus_reads_every_metric_while_the_run_goes_on(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_a_master_shows_what_its_workers_sent(tmp_path: Path) -> None:
+    with running_sink() as sink, collecting() as collector:
+        text = scenario_text(f"smtp://{sink.host}:{sink.port}", load=LOAD, messages_block=KINDS, sessions=2)
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+        options = ("--workers", "2", "--metrics-port", "0", "--otel")
+        with WatchedRun(tmp_path, text, *options, variables=variables) as run:
+            url = run.announced("metrics")
+            wait_until(
+                lambda: of(samples(get(url)), "loadkit_messages_total", outcome="accepted") >= 400,
+                "half of the messages are counted",
+                timeout_s=30,
+                poll_s=0.2,
+            )
+            assert run.wait() in (0, 4), run.stderr
+            assert run.summary()["flows"]["accepted"]["count"] == 800
+    assert of(collector.values, "loadkit.messages", outcome="accepted") == 800
+    assert of(collector.values, "loadkit.response.time") == 800
+
+
+@pytest.mark.slow
 def test_before_the_run_and_elsewhere_there_is_nothing(tmp_path: Path) -> None:
     with running_sink() as sink:
         text = scenario_text(f"smtp://{sink.host}:{sink.port}", messages=10)

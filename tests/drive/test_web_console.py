@@ -123,3 +123,9 @@ def test_ctrl_c_during_the_run_ends_all(tmp_path: Path) -> None:
             run.interrupt()
             assert run.wait() == ExitCode.INTERRUPTED
             assert run.summary()["verdict"] == "interrupted"
+
+
+def test_workers_have_no_web_interface(tmp_path: Path) -> None:
+    run = run_scenario(tmp_path, scenario_text("smtp://127.0.0.1:9"), "--web", "--workers", "2")
+    assert run.exit_code == ExitCode.USAGE
+    assert "watch others by --metrics-port or --otel" in run.stderr
