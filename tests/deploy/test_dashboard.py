@@ -52,11 +52,15 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """Names of all metrics that a run and its sink show, each with its labels."""
     with running_sink(admin="127.0.0.1:0") as sink:
         assert sink.admin is not None
-        load = "load: {arrivals: even, stages: [{name: hold, rate: 100/s, duration: 20s}]}"
+        load = "load: {arrivals: even, stages: [{name: hold, rate: 100/s, duration: 60s}]}"
         text = scenario_text(f"smtp://{sink.host}:{sink.port}", load=load)
         with WatchedRun(tmp_path_factory.mktemp("run"), text, "--metrics-port", "0") as run:
             url = run.announced("metrics")
             wait_until(lambda: "loadkit_messages_total{" in get(url), "messages are counted", timeout_s=20, poll_s=0.1)
+            latency = "smtp_sink_end_to_end_intended_seconds_bucket{"
+            wait_until(
+                lambda: latency in get(f"{sink.admin}/metrics"), "latencies are counted", timeout_s=20, poll_s=0.1
+            )
             return dict(names(get(url) + get(f"{sink.admin}/metrics")))
 
 
