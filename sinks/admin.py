@@ -61,10 +61,13 @@ class Admin:
         intake = await self._server.collect()
         return web.json_response(intake.to_dict(request.query.get("run")))
 
-    async def counters(self, _request: web.Request) -> web.Response:
-        """Sums over all runs, connections, and what the behaviour did."""
+    async def counters(self, request: web.Request) -> web.Response:
+        """Sums over all runs or of the one named by ``?run=``, connections, and what the behaviour did."""
         intake = await self._server.collect()
-        ledgers = [intake.unidentified, *intake.runs.values()]
+        run = request.query.get("run")
+        ledgers = [one for name, one in intake.runs.items() if run in (None, name)]
+        if run is None:
+            ledgers.append(intake.unidentified)
         names = ("deliveries", "duplicates", "unknown", "corrupted", "recipients", "size_bytes")
         sums = {name: sum(getattr(ledger, name) for ledger in ledgers) for name in names}
         return web.json_response({**sums, "runs": len(intake.runs), **intake.counters.to_dict()})

@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from loadkit.measure.histogram import EXPORT_BOUNDS_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from loadkit.measure.histogram import Histogram
     from sinks.intake import Intake
 
-_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 _COUNTED = {
     "deliveries": "Messages received, duplicates included.",
     "duplicates": "Deliveries of a message that had arrived before.",
@@ -75,7 +76,7 @@ class _Collected(Collector):
         for run, ledger in self._intake.runs.items():
             for kind, latencies in ledger.end_to_end.items():
                 histogram: Histogram = getattr(latencies, start)
-                buckets = [(str(bound), histogram.count_up_to_s(bound)) for bound in _BUCKETS_S]
-                buckets.append(("+Inf", histogram.total))
-                family.add_metric((run, kind), buckets, histogram.mean_s * histogram.total)
+                counts = histogram.counts_up_to_s(EXPORT_BOUNDS_S)
+                buckets = [*zip(map(str, EXPORT_BOUNDS_S), counts, strict=True), ("+Inf", histogram.total)]
+                family.add_metric((run, kind), buckets, histogram.sum_s)
         return family

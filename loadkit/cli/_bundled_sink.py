@@ -31,7 +31,7 @@ class SinkError(LoadkitError):
 
 
 class BundledSink:
-    """A running sink, and what arrived there; `host` and `port` say where it listens."""
+    """A running sink, and what arrived there; `host`, `port` and `admin` say where it listens."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         self._process = process
@@ -40,6 +40,7 @@ class BundledSink:
         listening = self._wait_until_listening()
         self.host: str = listening["host"]
         self.port: int = listening["port"]
+        self.admin: str | None = listening["admin"]
 
     @property
     def relayed(self) -> bool:

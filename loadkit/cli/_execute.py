@@ -7,14 +7,15 @@ which must come before other modules take hold of them.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from loadkit.cli._bundled_sink import bundled_sink
 from loadkit.cli._output import print_json, print_note, print_summary
 from loadkit.cli._progress import ProgressLine
-from loadkit.cli._sink_ledgers import sink_ledgers
+from loadkit.cli._sink_ledgers import SinkLedgers, sink_ledgers
 from loadkit.cli._target import allowed_target
+from loadkit.cli._watchers import WatchOptions, watching
 from loadkit.drive.master import run_spread
 from loadkit.drive.results import RunRequest
 from loadkit.drive.runner import run as drive
@@ -25,6 +26,7 @@ from loadkit.scenario.guardrails import TargetAddress, parse_sink_url
 from sinks.options import SinkOptions, Tls
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from loadkit.drive.drain import LedgerSource
@@ -47,6 +49,7 @@ class RunOptions:
         bundled: The bundled sink, if it is needed.
         sinks: Admin interfaces of the sinks that mail ends up in, instead of those of the scenario.
         spread: Over which workers the run is spread, or None for this process alone.
+        watch: Who watches the run from outside the terminal.
     """
 
     target_url: str | None
@@ -59,6 +62,7 @@ class RunOptions:
     bundled: SinkOptions
     sinks: tuple[str, ...] = ()
     spread: Spread | None = None
+    watch: WatchOptions = field(default_factory=WatchOptions)
 
 
 def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCode:
@@ -81,14 +85,14 @@ def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCo
     if url is not None:
         target = _allowed_target(url, scenario, options)
         source = sink_ledgers(sinks, scenario.delivery.token_env) if sinks else None
-        folder = _drive(scenario, source_text, options, target, source)
-    elif sinks:
+        far_end = _FarEnd(target, source, None if source is None else source.count)
+        return _drive(scenario, source_text, options, far_end)
+    if sinks:
         raise UsageError("sinks are named, and no target", hint="name the server before them with --target")
-    else:
-        with bundled_sink(_sink_options(scenario, options)) as sink:
-            target = TargetAddress("smtp", sink.host, sink.port)
-            folder = _drive(scenario, source_text, options, target, sink)
-    return _show(folder, options)
+    with bundled_sink(_sink_options(scenario, options)) as sink:
+        target = TargetAddress("smtp", sink.host, sink.port)
+        delivered = SinkLedgers((sink.admin,)).count if sink.admin else None
+        return _drive(scenario, source_text, options, _FarEnd(target, sink, delivered))
 
 
 def _allowed_target(url: str, scenario: Scenario, options: RunOptions) -> TargetAddress:
@@ -105,38 +109,59 @@ def _sink_options(scenario: Scenario, options: RunOptions) -> SinkOptions:
         options.bundled,
         tls=Tls(scenario.target.tls),
         auth=f"{auth.username_env}:{auth.password_env}" if auth else None,
+        # Whoever looks on wants to see what arrives.
+        admin="127.0.0.1:0" if options.watch.web else None,
     )
 
 
-def _drive(
-    scenario: Scenario,
-    source_text: str,
-    options: RunOptions,
-    target: TargetAddress,
-    ledger_source: LedgerSource | None,
-) -> Path:
+@dataclass(frozen=True, slots=True)
+class _FarEnd:
+    """Where load goes.
+
+    Args:
+        target: The server.
+        source: Knows what arrives, or None where nobody does.
+        delivered: Tells how many messages of a run arrived so far, at little cost; or None.
+    """
+
+    target: TargetAddress
+    source: LedgerSource | None
+    delivered: Callable[[str], int] | None
+
+
+def _drive(scenario: Scenario, source_text: str, options: RunOptions, far_end: _FarEnd) -> ExitCode:
+    target, open_loop = far_end.target, scenario.load.open_loop
     findings = None
     if options.preflight and not target.loopback:
         from loadkit.cli._preflight import preflight_before_run
 
         findings = preflight_before_run(scenario, target, quiet=options.quiet)
-    progress = None if options.quiet else ProgressLine(sys.stderr)
-    request = RunRequest(
-        scenario=scenario,
-        source_text=source_text,
-        target=target,
-        results_dir=options.results_dir,
-        command=("loadkit", *sys.argv[1:]),
-        stretch=options.stretch,
-        ledger_source=ledger_source,
-        progress=progress,
-        preflight=findings,
-    )
-    try:
-        return drive(request) if options.spread is None else run_spread(request, options.spread)
-    finally:
-        if progress is not None:
-            progress.finish()
+    with watching(options.watch, target=str(target), open_loop=open_loop, delivered=far_end.delivered) as watchers:
+        watchers.wait_for_start()
+        progress = None if options.quiet else ProgressLine(sys.stderr)
+        request = RunRequest(
+            scenario=scenario,
+            source_text=source_text,
+            target=target,
+            results_dir=options.results_dir,
+            command=("loadkit", *sys.argv[1:]),
+            stretch=options.stretch,
+            ledger_source=far_end.source,
+            progress=progress,
+            preflight=findings,
+            watchers=tuple(watchers.watchers),
+            steering=watchers.steering,
+        )
+        try:
+            folder = drive(request) if options.spread is None else run_spread(request, options.spread)
+        finally:
+            if progress is not None:
+                progress.finish()
+        exit_code = _show(folder, options)
+        if watchers.changes:
+            print_note(f"note: {watchers.changes}")
+        watchers.hold(exit_code)
+    return exit_code
 
 
 def _show(folder: Path, options: RunOptions) -> ExitCode:

@@ -53,6 +53,22 @@ class SinkLedgers:
                 whole.merge(found)
         return whole
 
+    def count(self, run_id: str) -> int:
+        """How many messages of a run arrived so far, each counted once by each sink; cheaper than the ledgers.
+
+        Raises:
+            TargetError: If a sink doesn't answer, refuses the token, or is none.
+        """
+        return sum(self._count(url, run_id) for url in self.urls)
+
+    def _count(self, url: str, run_id: str) -> int:
+        content = self._get(f"{url}/counters?run={quote(run_id)}", url)
+        try:
+            counters = json.loads(content)
+            return int(counters["deliveries"]) - int(counters["duplicates"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise TargetError(f"what {url} answers are no counters: {error}") from error
+
     def _read(self, url: str, run_id: str) -> Intake:
         from sinks.intake import Intake
 

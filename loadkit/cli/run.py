@@ -97,6 +97,29 @@ def run(
     sink_profile: SinkProfile = None,
     allow: Allow = None,
     no_preflight: NoPreflight = False,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, metavar="N", help="Serve metrics for Prometheus on this port; 0 takes a free one."
+        ),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address that they are served on.")
+    ] = "127.0.0.1",
+    otel: Annotated[
+        bool,
+        typer.Option("--otel", help="Push metrics by OpenTelemetry to where OTEL_EXPORTER_OTLP_ENDPOINT says."),
+    ] = False,
+    web: Annotated[
+        bool, typer.Option("--web", help="Serve Locust's web interface; the run begins when you start it there.")
+    ] = False,
+    web_host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address of the web interface; beyond loopback it asks for a login.")
+    ] = "127.0.0.1",
+    web_port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="Port of the web interface; 0 takes a free one.")
+    ] = 8089,
+    autostart: Annotated[bool, typer.Option("--autostart", help="Begin at once in spite of --web.")] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -107,8 +130,11 @@ def run(
     waits until all that was accepted arrived there. --workers and --master spread a run over processes and machines:
     together they send what one would, and limits such as sessions.max are of all of them. Ctrl-C ends a run in good
     order: its results are written and shown.
+
+    Elsewhere than on loopback --web takes its login from LOADKIT_WEB_USERNAME and LOADKIT_WEB_PASSWORD.
     """
     from loadkit.cli._execute import RunOptions, execute  # first of all: see there
+    from loadkit.cli._watchers import WatchOptions
     from loadkit.scenario.load import load_scenario, read_scenario_text
     from sinks.options import Engine, SinkOptions
 
@@ -116,6 +142,8 @@ def run(
     loaded = load_scenario(path)
     if seed is not None:
         loaded = loaded.model_copy(update={"seed": seed})
+    if web and (master or workers is not None):
+        raise UsageError("--web goes with a run of this process alone", hint="watch others by --metrics-port or --otel")
     options = RunOptions(
         target_url=target,
         allow=tuple(allow or ()),
@@ -133,6 +161,15 @@ def run(
             bind=master_bind,
             port=master_port,
             stop_on_loss=(on_worker_loss or loaded.load.on_worker_loss) == "stop",
+        ),
+        watch=WatchOptions(
+            metrics_host=metrics_host,
+            metrics_port=metrics_port,
+            otel=otel,
+            web=web,
+            web_host=web_host,
+            web_port=web_port,
+            autostart=autostart,
         ),
     )
     raise typer.Exit(execute(loaded, read_scenario_text(path), options))

@@ -11,6 +11,7 @@ import numpy as np
 from loadkit.scenario.arrivals import Schedule
 from loadkit.scenario.mix import Mix
 from loadkit.scenario.sharing import Stripe
+from loadkit.scenario.steering import Steering, steered_times
 from loadkit.smtp.dialogue import Dialogue
 from loadkit.smtp.message import IdHeaders
 from loadkit.smtp.state import Transaction
@@ -56,6 +57,15 @@ def scheduled_arrivals(schedule: Schedule, mix: Mix, stripe: Stripe) -> Iterator
             number, *rest = message
             yield Arrival(number, intended_s, stage, *rest)
         first += len(block)
+
+
+def steered_arrivals(schedule: Schedule, mix: Mix, steering: Steering, stripe: Stripe) -> Iterator[Arrival]:
+    """The arrivals of an open loop whose rate someone changes meanwhile."""
+    messages = ClosedLoop(mix, 0.0, None, stripe)
+    for intended_s, stage in steered_times(schedule, steering):
+        arrival = messages.take(intended_s)
+        assert arrival is not None
+        yield arrival._replace(stage=stage)
 
 
 class ClosedLoop:

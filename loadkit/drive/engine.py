@@ -12,7 +12,7 @@ from locust.event import Events
 
 from loadkit.drive.build import build_policy, build_wiring
 from loadkit.drive.clocks import unix_offset_s
-from loadkit.drive.composer import ClosedLoop, Composer, scheduled_arrivals
+from loadkit.drive.composer import ClosedLoop, Composer, scheduled_arrivals, steered_arrivals
 from loadkit.drive.control import Control, Course
 from loadkit.drive.events import BulkStats, EventFeed, RequestHook
 from loadkit.drive.journal import Journal
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from loadkit.measure.records import OutcomeTable
     from loadkit.scenario.guardrails import TargetAddress
     from loadkit.scenario.schema import Load, Scenario
+    from loadkit.scenario.steering import Steering
 
 # Time for Locust to start its user, so that the first arrivals are not late.
 LEAD_S = 0.25
@@ -55,6 +56,7 @@ class Engine:
         target: Where to.
         stretch: Factor on all durations.
         share: Which part of it is sent by this process.
+        steering: Multiplies the rate of an open loop, or None where nobody may.
 
     Raises:
         LoadkitError: If nothing can be sent: the target has no address, a credential is missing, a worker no session.
@@ -68,11 +70,13 @@ class Engine:
         *,
         stretch: float = 1.0,
         share: Share = WHOLE,
+        steering: Steering | None = None,
     ) -> None:
         self._environment = environment
         self._scenario = share.of_scenario(scenario)
         self._stretch = stretch
         self._share = share
+        self._steering = steering
         self._mix = Mix(scenario)
         self._stripe = stripe_of(scenario, share)
         self._wiring = build_wiring(scenario, target)
@@ -133,7 +137,11 @@ class Engine:
 
     def _pacer(self, sender: Sender, epoch_s: float) -> Pacer:
         schedule = Schedule(self._scenario.load, self._scenario.seed, stretch=self._stretch)
-        return Pacer(scheduled_arrivals(schedule, self._mix, self._stripe), sender.release, epoch_s)
+        if self._steering is None:
+            arrivals = scheduled_arrivals(schedule, self._mix, self._stripe)
+        else:
+            arrivals = steered_arrivals(schedule, self._mix, self._steering, self._stripe)
+        return Pacer(arrivals, sender.release, epoch_s)
 
     def _closed_loop(self, plan: RunPlan) -> ClosedLoop:
         warm_up_s = plan.stages[0].end_s if len(plan.stages) > 1 else 0.0

@@ -111,8 +111,9 @@ class _Master:
                 self._dismiss(error)
                 raise
             self._run = self._start()
-            self._run.conduct()
-            return self._run.finish()
+            with self._run.watched():
+                self._run.conduct()
+                return self._run.finish()
 
     # --- before the start ---
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from loadkit.drive.drain import Drain
 from loadkit.drive.live import LiveFigures, LiveWorkers
 from loadkit.drive.standstill import Standstill
+from loadkit.drive.watch import LiveRun
 from loadkit.measure.delivery import Delivery, follow_delivery
 from loadkit.measure.reconciliation import reconcile
 from loadkit.measure.store import RunFacts, RunWriter
@@ -20,17 +22,22 @@ from loadkit.scenario.load import dump_effective
 from loadkit.scenario.thresholds import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from locust.env import Environment
 
     from loadkit.drive.drain import Drained, LedgerSource
     from loadkit.drive.live import Progress
+    from loadkit.drive.watch import Watcher
     from loadkit.measure.bitmap import SequenceBitmap
     from loadkit.measure.books import LiveTotals
     from loadkit.measure.records import RunPlan
     from loadkit.measure.statistics import OutcomeCount, RunStatistics
+    from loadkit.measure.summary import Summary
     from loadkit.measure.workers import WorkerRecord
     from loadkit.scenario.guardrails import TargetAddress
     from loadkit.scenario.schema import Scenario
+    from loadkit.scenario.steering import Steering
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class RunRequest:
         ledger_source: Knows what arrives, or None where the far end is not ours.
         progress: Shows live figures, or None.
         preflight: What was found at the target before; None where nobody looked.
+        watchers: Others that watch the run.
+        steering: Multiplies the rate of an open loop, or None where nobody may.
     """
 
     scenario: Scenario
@@ -58,6 +67,8 @@ class RunRequest:
     ledger_source: LedgerSource | None = None
     progress: Progress | None = None
     preflight: tuple[dict[str, str], ...] | None = None
+    watchers: tuple[Watcher, ...] = ()
+    steering: Steering | None = None
 
     def writer(self, plan: RunPlan) -> RunWriter:
         """A new run folder."""
@@ -132,6 +143,47 @@ class Results:
         self._thresholds = request.scenario.threshold_list()
         self._standstill = Standstill()
         self._samples: list[GeneratorSample] = []
+        self._cpu_ratio = 0.0
+
+    @contextmanager
+    def watched(
+        self, totals: Callable[[], LiveTotals], stop: Callable[[], None], environment: Environment | None = None
+    ) -> Iterator[None]:
+        """Let those that want to watch the run do so for as long as the block lasts.
+
+        Args:
+            totals: Gives counts since the start.
+            stop: Ends the run in good order.
+            environment: Locust's, where this process sends.
+        """
+        watchers = self._request.watchers
+        run = LiveRun(
+            plan=self._plan,
+            environment=environment,
+            totals=totals,
+            statistics=self._record.statistics,
+            summarize=lambda statistics: self._summary_so_far(statistics, max(totals().at_s, 0.0)),
+            cpu_ratio=lambda: self._cpu_ratio,
+            stop=stop,
+        )
+        try:
+            for watcher in watchers:
+                watcher.begin(run)
+            yield
+        finally:
+            for watcher in watchers:
+                watcher.end()
+
+    def _summary_so_far(self, statistics: RunStatistics, now_s: float) -> Summary:
+        return summarize(
+            statistics,
+            self._record.outcome_counts(),
+            self._samples,
+            self._thresholds,
+            duration_s=now_s,
+            interrupted=False,
+            delivery=None,
+        )
 
     def keep_samples(self, *samples: GeneratorSample) -> None:
         """Take samples of what drives the load."""
@@ -141,6 +193,7 @@ class Results:
 
     def look(self, now_s: float, totals: LiveTotals, cpu_ratio: float, workers: LiveWorkers | None = None) -> bool:
         """Show live figures; true if a threshold says that the run must end."""
+        self._cpu_ratio = cpu_ratio
         statistics = self._record.statistics()
         if self._request.progress is not None:
             self._request.progress.update(self._figures(now_s, totals, cpu_ratio, workers, statistics))

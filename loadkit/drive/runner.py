@@ -38,7 +38,7 @@ class _Runner:
     def __init__(self, request: RunRequest) -> None:
         scenario = request.scenario
         self._environment = new_environment()
-        engine = Engine(self._environment, scenario, request.target, stretch=request.stretch)
+        engine = Engine(self._environment, scenario, request.target, stretch=request.stretch, steering=request.steering)
         epoch_s, epoch_unix_s = start_times(LEAD_S, whole_second=request.ledger_source is not None)
         plan = plan_of(
             scenario.load, secrets.token_hex(6), engine.kinds, started_at=epoch_unix_s, stretch=request.stretch
@@ -59,12 +59,14 @@ class _Runner:
             gevent.signal_handler(signal.SIGTERM, self._terminate),
         ]
         try:
-            runner.start(1, spawn_rate=1)
-            control.done.wait()
-            runner.quit()
-            if control.error is not None:
-                raise control.error
-            return self._results.finish(Ending(control.ended_s, lambda: control.interrupts, lambda: self._terminated))
+            with self._results.watched(self._recorder.totals, control.interrupt, self._environment):
+                runner.start(1, spawn_rate=1)
+                control.done.wait()
+                runner.quit()
+                if control.error is not None:
+                    raise control.error
+                ending = Ending(control.ended_s, lambda: control.interrupts, lambda: self._terminated)
+                return self._results.finish(ending)
         finally:
             for handler in handlers:
                 handler.cancel()

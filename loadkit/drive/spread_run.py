@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,13 @@ class SpreadRun:
         self._terminated |= terminated
         self._interrupts += 1
         self._stop_all()
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Let those that want to watch the run do so for as long as the block lasts."""
+        return self._results.watched(
+            lambda: self._merger.totals([member.index for member in self._crew.awaited()]),
+            lambda: self.interrupt(terminated=False),
+        )
 
     def conduct(self) -> None:
         """Go on until every worker has come to its end or is lost."""

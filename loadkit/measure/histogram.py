@@ -13,6 +13,8 @@ from hdrh.codec import HdrCookieException, HdrLengthException
 from hdrh.histogram import HdrHistogram
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
 LOWEST_US = 1
@@ -24,6 +26,27 @@ _HALF_BITS = 10
 _HALF = 1 << _HALF_BITS
 _BUCKETS = 22
 COUNTS_LENGTH = (_BUCKETS + 1) * _HALF
+
+EXPORT_BOUNDS_S = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    300.0,
+    1800.0,
+)
+"""Upper bounds of the buckets that monitoring systems are given."""
 
 
 def to_us(values_s: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -153,15 +176,24 @@ class Histogram:
         rank = nearest_rank(quantile, np.int64(total))
         return float(_HIGHEST[np.searchsorted(np.cumsum(self._counts), rank)]) / 1e6
 
-    def count_up_to_s(self, bound_s: float) -> int:
-        """How many values are at most this long, those of the step that holds the bound included."""
-        return int(self._counts[: int(counts_index(to_us(np.array([bound_s])))[0]) + 1].sum())
+    def counts_up_to_s(self, bounds_s: Sequence[float]) -> list[int]:
+        """How many values are at most as long as each bound, those of the step that holds the bound included."""
+        if not self._counts.size:
+            return [0] * len(bounds_s)
+        ends = np.minimum(counts_index(to_us(np.asarray(bounds_s, dtype=np.float64))), self._counts.size - 1)
+        counts: list[int] = np.cumsum(self._counts)[ends].tolist()
+        return counts
+
+    @property
+    def sum_s(self) -> float:
+        """The sum in seconds, each value taken as the middle of its step."""
+        return float(self._counts @ _MIDDLE[: self._counts.size]) / 1e6
 
     @property
     def mean_s(self) -> float:
         """The mean in seconds, each value taken as the middle of its step; NaN when empty."""
         total = self.total
-        return float(self._counts @ _MIDDLE[: self._counts.size]) / total / 1e6 if total else math.nan
+        return self.sum_s / total if total else math.nan
 
     @property
     def min_s(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -115,12 +116,23 @@ class Schedule:
         areas = self._poisson_areas(max_block) if self._poisson else self._even_areas(max_block)
         for area in areas:
             if area.size:
-                yield self._times_at(area)
+                yield self.times_at(area)
 
     def stage_of(self, offsets_s: Times) -> npt.NDArray[np.int64]:
         """Index of the stage that each time falls into; a time at a border belongs to the later stage."""
         indexes = np.searchsorted(self._ends_s, offsets_s, side="right")
         return np.minimum(indexes, len(self.stages) - 1).astype(np.int64)
+
+    def endless_areas(self, max_block: int = 4096) -> Iterator[Times]:
+        """The areas under the rate curve at which arrivals come, going on after its end as if the curve did."""
+        if self._poisson:
+            reached, generator = 0.0, np.random.default_rng(self._seed)
+            while True:
+                areas = reached + np.cumsum(generator.standard_exponential(max_block))
+                yield areas
+                reached = float(areas[-1])
+        for first in itertools.count(0, max_block):
+            yield np.arange(first, first + max_block, dtype=np.float64) + 0.5
 
     def _poisson_areas(self, max_block: int) -> Iterator[Times]:
         generator = np.random.default_rng(self._seed)
@@ -137,8 +149,8 @@ class Schedule:
         for first in range(0, count, max_block):
             yield np.arange(first, min(first + max_block, count), dtype=np.float64) + 0.5
 
-    def _times_at(self, areas: Times) -> Times:
-        """The inverse of the cumulative rate."""
+    def times_at(self, areas: Times) -> Times:
+        """The inverse of the cumulative rate: when the area under the curve reaches each of these."""
         # To the right of equal ends: a stage at rate 0 has no area and no arrivals.
         stage = np.minimum(np.searchsorted(self._area_at_end, areas, side="right"), len(self.stages) - 1)
         inside = areas - self._area_at_start[stage]
