@@ -143,7 +143,7 @@ def _tar_pit(evidence: Evidence) -> str:
 
 
 def _slow(histogram: Histogram) -> int:
-    return histogram.total - histogram.count_up_to_s(_SLOW_S)
+    return histogram.total - histogram.counts_up_to_s([_SLOW_S])[0]
 
 
 def _closed_after(evidence: Evidence) -> str:
@@ -153,7 +153,8 @@ def _closed_after(evidence: Evidence) -> str:
     if carried.total < _PEAK_FEWEST or unexplained < _PEAK_SHARE * carried.total:
         return ""
     number = round(carried.quantile_s(_PEAK_SHARE) * 1e6)
-    same = carried.count_up_to_s(number / 1e6) - carried.count_up_to_s((number - 1) / 1e6)
+    below, up_to = carried.counts_up_to_s([(number - 1) / 1e6, number / 1e6])
+    same = up_to - below
     if not 1 <= number <= _COUNTED_MOST or same < _PEAK_SHARE * carried.total:
         return ""
     return f"{same:,} of {carried.total:,} sessions that the server ended had carried exactly {number:,} messages"
