@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from benchmarks import peers
+from benchmarks import peers, spreading
+from benchmarks.merging import compare_merging
 from benchmarks.sinks import compare_sinks
 from benchmarks.tls import compare_tls
 
@@ -98,14 +99,14 @@ def main() -> int:
     """Run the comparisons; the exit code is 1 if a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--long", type=int, default=60_000, help="messages of a long run")
-    parser.add_argument("--only", choices=["generators", "sinks", "tls"], help="leave out the others")
+    parser.add_argument("--only", choices=list(COMPARISONS), help="leave out the others")
     arguments = parser.parse_args()
     missing = [name for name in ("smtp-source", "smtp-sink", "taskset") if shutil.which(name) is None]
     if missing:
         print(f"not installed: {', '.join(missing)} (Debian: postfix, util-linux)")
         return 1
     met = [True]
-    for name, compare_all in (("generators", compare_generators), ("sinks", compare_sinks), ("tls", compare_tls)):
+    for name, compare_all in COMPARISONS.items():
         if arguments.only in (None, name):
             met.append(compare_all(arguments.long))
     return 0 if all(met) else 1
@@ -132,8 +133,32 @@ def compare_generators(messages: int) -> bool:
     return all(met)
 
 
+def compare_spreading(messages: int) -> bool:
+    """Compare master and workers together with one process that sends the same; True if every bound is met.
+
+    Args:
+        messages: How many a long run sends.
+    """
+    lengths = (messages // 6, messages)
+    with receiver() as port, tempfile.TemporaryDirectory() as folder:
+        over = partial(spreading.closed_loop, port, Path(folder))
+        met = [
+            compare("one worker / one process", partial(over, 1), partial(over, 0), 1.1, lengths),
+            compare("two workers / one process", partial(over, 2), partial(over, 0), 1.1, lengths),
+        ]
+    return all([*met, compare_merging()])
+
+
 def _ours(port: int, results: Path, messages: int, *, pipelining: bool = False) -> peers.Command:
     return peers.loadkit(port, messages, results, "--pipelining" if pipelining else "--no-pipelining")
+
+
+COMPARISONS = {
+    "generators": compare_generators,
+    "sinks": compare_sinks,
+    "tls": compare_tls,
+    "spreading": compare_spreading,
+}
 
 
 if __name__ == "__main__":

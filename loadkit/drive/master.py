@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import signal
 import time
@@ -35,6 +36,7 @@ from loadkit.units import format_duration
 
 _LEAD_S = 0.5
 _TICK_S = 0.05
+_START_DEADLINE_S = 60.0
 _READY_DEADLINE_S = 120.0
 _CLOCK_READINGS = 4
 
@@ -107,10 +109,10 @@ class _Master:
                     self._processes = stack.enter_context(local_workers(self._spread.host, port, self._spread.workers))
                 self._gather()
                 self._make_ready()
+                self._run = self._start()
             except BaseException as error:
                 self._dismiss(error)
                 raise
-            self._run = self._start()
             with self._run.watched():
                 self._run.conduct()
                 return self._run.finish()
@@ -120,7 +122,10 @@ class _Master:
     def _gather(self) -> None:
         """Wait until every worker has come."""
         told = -1
+        deadline = perf_counter() + _START_DEADLINE_S if self._spread.local else math.inf
         for _ in self._while(lambda: len(self._crew) < self._spread.workers):
+            if perf_counter() > deadline:
+                raise LoadkitError(f"not all workers started within {format_duration(_START_DEADLINE_S)}")
             if not self._spread.local and len(self._crew) != told:
                 told = len(self._crew)
                 self._note(
@@ -192,8 +197,9 @@ class _Master:
         )
         for member in self._crew:
             member.heard_s = epoch_s
-            assert member.best is not None
-            self._send(say.START, pack(Start(epoch_unix_s, member.best.ahead_s)), member)
+            # On this machine there is one clock, and a reading of the difference would only be noise.
+            ahead_s = 0.0 if member.best is None or _is_here(member.hello) else member.best.ahead_s
+            self._send(say.START, pack(Start(epoch_unix_s, ahead_s)), member)
         return run
 
     def _dismiss(self, error: BaseException) -> None:
@@ -222,8 +228,7 @@ class _Master:
         if len(self._crew) == self._crew.size:
             begun = "has begun" if self._run is not None else "is about to begin"
             return Trouble(f"the run {begun} with its {self._crew.size} workers", "", int(ExitCode.USAGE))
-        own = say.this_process(__version__, 0)
-        if self._request.target.loopback and (hello.host, hello.boot) != (own.host, own.boot):
+        if self._request.target.loopback and not _is_here(hello):
             message = f"the target {self._request.target} would be another machine for each worker"
             self._trouble = UsageError(
                 f"{message}: one is on {hello.name}", hint="name the target by an address that all reach"
@@ -278,6 +283,12 @@ class _Master:
         self._interrupted = True
         if self._run is not None:
             self._run.interrupt(terminated=terminated)
+
+
+def _is_here(hello: Hello) -> bool:
+    """Whether a worker is on this machine."""
+    own = say.this_process(__version__, 0)
+    return (hello.host, hello.boot) == (own.host, own.boot)
 
 
 def _listen(spread: Spread) -> Any:

@@ -104,7 +104,7 @@ class SpreadRun:
     def _look(self) -> None:
         awaited = self._crew.awaited()
         living = [member.index for member in awaited]
-        for member in awaited:
+        for member in self._crew.underway():
             self._send(say.PING, self._ping(member), member)
         self._merger.flush(living)
         samples, self._samples = self._samples, []
@@ -151,6 +151,8 @@ class SpreadRun:
 
     def lose(self, member: Member, why: str) -> None:
         """Take a worker for lost."""
+        if self._closed or member.done:
+            return
         member.lost = why
         self._mourn(member)
 
