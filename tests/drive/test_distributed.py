@@ -201,7 +201,7 @@ def test_a_killed_worker_makes_the_run_invalid_and_the_rest_goes_on(counting_sin
     flows = run.summary["flows"]
     assert flows["scheduled"]["count"] == 700
     assert flows["offered"]["count"] == 700 - missing
-    (reason,) = run.summary["validity"]["reasons"]
+    (reason,) = run.reasons
     assert f"worker {lost['index']} ({lost['name']}) was lost" in reason
     assert f"{missing} of the {lost['scheduled']} arrivals" in reason
     assert run.summary["duration_s"] == pytest.approx(8, abs=0.5)
@@ -216,7 +216,7 @@ def test_the_loss_of_a_worker_ends_the_run_if_so_told(counting_sink: RunningSink
         run = finish_run(tmp_path, master)
     assert run.exit_code == 4, run.stderr
     assert run.summary["duration_s"] < 20
-    assert sum("was lost" in reason for reason in run.summary["validity"]["reasons"]) == 1
+    assert sum("was lost" in reason for reason in run.reasons) == 1
     check_books(run, counting_sink)
 
 
@@ -232,7 +232,7 @@ def test_a_worker_that_stands_still_for_ten_seconds_catches_up_and_is_named(
     assert run.exit_code == 4, run.stderr
     assert [worker["lost"] for worker in facts(run)] == ["", ""]
     assert sorted(round(worker["silence_s"]) for worker in facts(run))[1] in (10, 11)
-    assert sum("did not report for 1" in reason for reason in run.summary["validity"]["reasons"]) == 1
+    assert sum("did not report for 1" in reason for reason in run.reasons) == 1
     assert "scheduled" not in run.summary["flows"]
     assert run.summary["flows"]["offered"]["count"] == 18 * 60
     check_books(run, counting_sink)
