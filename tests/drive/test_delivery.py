@@ -116,7 +116,7 @@ def test_a_sink_that_is_gone_after_the_load_makes_the_run_invalid(admin_sink: Ru
             run = finish_run(tmp_path, process)
     assert run.exit_code == ExitCode.INVALID, run.stderr
     assert run.summary["ledger"] is None
-    (reason,) = run.summary["validity"]["reasons"]
+    (reason,) = run.reasons
     assert reason.startswith("the far end could not be asked what arrived: the sink http://127.0.0.1")
 
 

@@ -14,6 +14,8 @@ import pytest
 from support.runs import ROOT, FinishedRun, finish_run, scenario_text, start_run
 from support.sink import running_sink
 
+from sinks.options import Engine
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -86,17 +88,17 @@ def hog(core: int) -> Iterator[None]:
 @pytest.mark.parametrize(
     "load",
     [
-        "load: {arrivals: even, stages: [{name: hold, rate: 300/s, duration: 4s}]}",
-        "load: {executor: shared_messages, sessions: 20, messages: 3000, grace: 5s}",
+        "load: {arrivals: even, stages: [{name: hold, rate: 8000/s, duration: 3s}]}",
+        "load: {executor: shared_messages, sessions: 20, messages: 12000, grace: 5s}",
     ],
     ids=["open loop", "closed loop"],
 )
 def test_an_overloaded_generator_blames_nothing_on_the_server(load: str, tmp_path: Path) -> None:
-    """At the lowest priority beside another process on the same core, missed thresholds are not the server's."""
+    """With a quarter of a core, beside a process of a better priority, missed thresholds are not the server's."""
     cores = sorted(os.sched_getaffinity(0))
-    with running_sink() as sink, hog(cores[0]):
+    with running_sink(engine=Engine.FAST) as sink, hog(cores[0]):
         text = scenario_text(f"smtp://{sink.host}:{sink.port}", load=load, thresholds=STRICT).replace("700ms", "20s")
-        run = run_under(tmp_path, text, "taskset", "-c", str(cores[0]), "nice", "-n", "19")
+        run = run_under(tmp_path, text, "taskset", "-c", str(cores[0]), "nice", "-n", "5")
     assert reasons(run).keys() & {"generator_starved", "generator_cpu", "schedule_lag", "loop_stalls"}
     assert run.summary["validity"]["blame"] == "tool"
     assert False in {line["passed"] for line in run.summary["thresholds"]}

@@ -35,6 +35,11 @@ class FinishedRun:
     folder: Path | None
 
     @property
+    def reasons(self) -> list[str]:
+        """Why it is not valid: what was seen, and the fix."""
+        return [f"{reason['seen']}: {reason['fix']}" for reason in self.summary["validity"]["reasons"]]
+
+    @property
     def outcomes(self) -> dict[tuple[str, str, int, str], int]:
         """Counts by class, phase, code and reason."""
         return _by_end(self.summary["outcomes"])
