@@ -16,8 +16,8 @@ from loadkit.drive.watch import LiveRun
 from loadkit.measure.delivery import Delivery, follow_delivery
 from loadkit.measure.reconciliation import reconcile
 from loadkit.measure.store import RunFacts, RunWriter
-from loadkit.measure.summary import summarize
-from loadkit.measure.validity import GeneratorSample, exit_code_of
+from loadkit.measure.summary import summarize, validity_of
+from loadkit.measure.validity import GeneratorSample, Validity, exit_code_of
 from loadkit.scenario.load import dump_effective
 from loadkit.scenario.thresholds import evaluate
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from loadkit.measure.books import LiveTotals
     from loadkit.measure.records import RunPlan
     from loadkit.measure.statistics import OutcomeCount, RunStatistics
-    from loadkit.measure.summary import Summary
     from loadkit.measure.workers import WorkerRecord
     from loadkit.scenario.guardrails import TargetAddress
     from loadkit.scenario.schema import Scenario
@@ -162,7 +161,7 @@ class Results:
             environment=environment,
             totals=totals,
             statistics=self._record.statistics,
-            summarize=lambda statistics: self._summary_so_far(statistics, max(totals().at_s, 0.0)),
+            judge=lambda: self._judge_so_far(max(totals().at_s, 0.0)),
             cpu_ratio=lambda: self._cpu_ratio,
             stop=stop,
         )
@@ -174,16 +173,9 @@ class Results:
             for watcher in watchers:
                 watcher.end()
 
-    def _summary_so_far(self, statistics: RunStatistics, now_s: float) -> Summary:
-        return summarize(
-            statistics,
-            self._record.outcome_counts(),
-            self._samples,
-            self._thresholds,
-            duration_s=now_s,
-            interrupted=False,
-            delivery=None,
-        )
+    def _judge_so_far(self, now_s: float) -> Validity:
+        outcomes, samples = self._record.outcome_counts(), self._samples
+        return validity_of(self._record.statistics(), outcomes, samples, self._thresholds, duration_s=now_s)
 
     def keep_samples(self, *samples: GeneratorSample) -> None:
         """Take samples of what drives the load."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import gevent
 from gevent.lock import RLock
 
-from loadkit.measure.metrics import Reading, frozen
+from loadkit.measure.metrics import Reading, counts_by_kind, merged_histograms
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from loadkit.measure.books import LiveTotals
     from loadkit.measure.records import RunPlan
     from loadkit.measure.statistics import RunStatistics
-    from loadkit.measure.summary import Summary
+    from loadkit.measure.validity import Validity
 
 FRESH_S = 1.0
 """How long a reading is given to whoever asks next."""
@@ -36,7 +36,7 @@ class LiveRun:
         environment: Locust's, with its runner; None where workers send.
         totals: Counts since the start.
         statistics: A live view on everything recorded.
-        summarize: The summary that the run would have if it ended now, from statistics.
+        judge: Says whether the run may be believed so far.
         cpu_ratio: CPU of the generator over the last second.
         stop: Ends the run in good order.
     """
@@ -45,7 +45,7 @@ class LiveRun:
     environment: Environment | None
     totals: Callable[[], LiveTotals]
     statistics: Callable[[], RunStatistics]
-    summarize: Callable[[RunStatistics], Summary]
+    judge: Callable[[], Validity]
     cpu_ratio: Callable[[], float]
     stop: Callable[[], None]
 
@@ -66,11 +66,11 @@ class Taken:
 
     Args:
         reading: What monitoring is told.
-        summary: The summary that the run would have had.
+        validity: Whether the run may be believed so far.
     """
 
     reading: Reading
-    summary: Summary
+    validity: Validity
 
 
 class Readings:
@@ -110,10 +110,11 @@ class Readings:
         # What is in flight is known sooner than what ended; a counter must not go back for that.
         self._started = max(self._started, totals.started)
         self._rested = perf_counter()
-        statistics = frozen(run.statistics(), self.breathe)
-        summary = run.summarize(statistics)
+        counts = counts_by_kind(run.statistics())
+        latencies = merged_histograms(run.statistics(), self.breathe)
+        validity = run.judge()
         totals = replace(totals, started=self._started)
-        return Taken(Reading(totals, statistics, run.cpu_ratio(), summary.validity.valid), summary)
+        return Taken(Reading(totals, counts, latencies, run.cpu_ratio(), validity.valid), validity)
 
     def breathe(self) -> None:
         """Let the load have its turn, if it waited for long enough."""

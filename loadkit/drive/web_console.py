@@ -157,6 +157,7 @@ class WebConsole:
 
     def _add_views(self, ui: WebUI) -> None:
         app, guarded = ui.app, ui.auth_required_if_enabled
+        app.json.sort_keys = False
         # Locust's own would begin anew, or kill the user that drives the run.
         app.view_functions["locust.swarm"] = guarded(self._start)
         app.view_functions["locust.stop"] = guarded(self._stop)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loadkit.measure.metrics import merged_histograms
 from loadkit.measure.statistics import PHASE_METRICS, Metric
 from loadkit.measure.summary import Latency, latency_of
 
@@ -60,8 +59,8 @@ def figures_of(taken: Taken, before: Taken | None, delivered: Delivered | None) 
         "in_flight": totals.in_flight,
         "connections": totals.connections,
         "backlog": backlog,
-        "valid": taken.summary.validity.valid,
-        "reasons": [str(reason) for reason in taken.summary.validity.reasons],
+        "valid": taken.validity.valid,
+        "reasons": [str(reason) for reason in taken.validity.reasons],
         "latencies": _latencies(taken),
     }
 
@@ -75,7 +74,7 @@ def _per_s(name: str, taken: Taken, before: Taken | None) -> float | None:
 
 
 def _latencies(taken: Taken) -> dict[str, dict[str, float | int | None]]:
-    merged = merged_histograms(taken.reading.statistics)
+    merged = taken.reading.latencies
     found = {name: latency_of(merged[metric, ""]) for name, metric in _TIMED.items() if (metric, "") in merged}
     return {name: _latency(latency) for name, latency in found.items() if latency.n}
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from loadkit.measure.histogram import EXPORT_BOUNDS_S, Histogram
-from loadkit.measure.statistics import PHASE_METRICS, Metric, RunStatistics, Series
+from loadkit.measure.statistics import PHASE_METRICS, Metric, RunStatistics
 from loadkit.measure.timeline import FAILED
 from loadkit.smtp.outcome import OutcomeClass
 
@@ -137,19 +137,24 @@ _ENDED: dict[OutcomeClass, str] = {OutcomeClass.ACCEPTED: "accepted", **FAILED}
 _BY_KIND = {Metric.RESPONSE_TIME: RESPONSE_TIME, Metric.SERVICE_TIME: SERVICE_TIME}
 
 
+Latencies = dict[tuple[Metric, str], Histogram]
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A run at one moment, as far as monitoring is told of it; warm-up is included.
 
     Args:
         totals: Counts since the start.
-        statistics: Histograms and counters, none of which changes any more.
+        counts: See `counts_by_kind`.
+        latencies: See `merged_histograms`.
         cpu_ratio: CPU of the generator over the last second.
         valid: Whether the run may be believed so far.
     """
 
     totals: LiveTotals
-    statistics: RunStatistics
+    counts: dict[str, dict[str, int]]
+    latencies: Latencies
     cpu_ratio: float
     valid: bool
 
@@ -185,42 +190,51 @@ class Family:
     values: Values = field(default_factory=dict)
 
 
-def frozen(statistics: RunStatistics, breathe: Callable[[], None]) -> RunStatistics:
-    """A copy of a run's histograms and counters that stays as it is.
+def merged_histograms(statistics: RunStatistics, breathe: Callable[[], None]) -> Latencies:
+    """Histograms over all stages, by metric and kind; and over all kinds, by metric and nothing.
 
     Args:
-        statistics: A live view.
+        statistics: A live view, of which nothing is kept.
         breathe: Called between histograms, each of which takes 0.05 ms, so that others come to their turn.
     """
-    counters = statistics.counters.frozen()
-    copies: dict[Series, Histogram] = {}
+    merged: Latencies = defaultdict(Histogram)
     for series in list(statistics.histograms):
-        copies[series] = statistics.histograms[series]
+        histogram = statistics.histograms[series]
+        merged[series.metric, ""].merge(histogram)
+        if series.kind and series.metric in _BY_KIND:
+            merged[series.metric, series.kind].merge(histogram)
         breathe()
-    return RunStatistics(statistics.plan, copies, counters)
+    return merged
+
+
+def counts_by_kind(statistics: RunStatistics) -> dict[str, dict[str, int]]:
+    """The counters of `timeline.COUNTERS` over all stages, by kind."""
+    kinds = statistics.plan.kinds
+    return {
+        counter: dict(zip(kinds, sums.sum(axis=0).tolist(), strict=True))
+        for counter, sums in statistics.counters.by_arrival.items()
+    }
 
 
 def families(reading: Reading) -> Iterator[Family]:
     """The values of all metrics, in the order of `METRICS`."""
-    totals, statistics = reading.totals, reading.statistics
-    by_kind = {counter: _by_kind(statistics, counter) for counter in statistics.counters.by_arrival}
-    yield Family(OFFERED, by_kind["offered"])
+    totals, counts, latencies = reading.totals, reading.counts, reading.latencies
+    yield Family(OFFERED, _of_kinds(counts["offered"]))
     yield _single(STARTED, totals.started)
-    yield _outcomes(by_kind)
-    yield Family(SHED, by_kind["shed"])
+    yield _outcomes(counts)
+    yield Family(SHED, _of_kinds(counts["shed"]))
     yield _single(IN_FLIGHT, totals.in_flight)
     yield _single(QUEUED, totals.queued)
-    yield Family(ACCEPTED_SIZE, by_kind["accepted_bytes"])
+    yield Family(ACCEPTED_SIZE, _of_kinds(counts["accepted_bytes"]))
     yield _single(CONNECTIONS, totals.connections)
     opened = totals.setups - totals.setups_failed
     yield Family(SETUPS, {("opened",): opened, ("failed",): totals.setups_failed})
-    merged = merged_histograms(statistics)
     for timed, metric in _BY_KIND.items():
-        yield Family(metric, {(kind,): _buckets(merged[timed, kind]) for kind in statistics.plan.kinds})
+        yield Family(metric, {(kind,): _buckets(latencies[timed, kind]) for kind in counts["offered"]})
     yield Family(
-        PHASE_DURATION, {(phase.value,): _buckets(merged[timed, ""]) for phase, timed in PHASE_METRICS.items()}
+        PHASE_DURATION, {(phase.value,): _buckets(latencies[timed, ""]) for phase, timed in PHASE_METRICS.items()}
     )
-    yield _single(SCHEDULE_LAG, _buckets(merged[Metric.SCHEDULE_LAG, ""]))
+    yield _single(SCHEDULE_LAG, _buckets(latencies[Metric.SCHEDULE_LAG, ""]))
     yield _single(GENERATOR_CPU, reading.cpu_ratio)
     yield _single(ELAPSED, max(totals.at_s, 0.0))
     yield _single(VALID, int(reading.valid))
@@ -230,27 +244,16 @@ def _single(metric: MetricName, value: float | Buckets) -> Family:
     return Family(metric, {(): value})
 
 
-def _by_kind(statistics: RunStatistics, counter: str) -> Values:
-    sums = statistics.counters.by_arrival[counter].sum(axis=0)
-    return {(kind,): int(sums[number]) for number, kind in enumerate(statistics.plan.kinds)}
+def _of_kinds(counts: dict[str, int]) -> Values:
+    return {(kind,): count for kind, count in counts.items()}
 
 
-def _outcomes(by_kind: dict[str, Values]) -> Family:
+def _outcomes(counts: dict[str, dict[str, int]]) -> Family:
     values: Values = {}
     for outcome, counter in _ENDED.items():
-        for (kind,), value in by_kind[counter].items():
+        for kind, value in counts[counter].items():
             values[kind, outcome.value] = value
     return Family(MESSAGES, values)
-
-
-def merged_histograms(statistics: RunStatistics) -> dict[tuple[Metric, str], Histogram]:
-    """Histograms over all stages, by metric and kind; and over all kinds, by metric and nothing."""
-    merged: dict[tuple[Metric, str], Histogram] = defaultdict(Histogram)
-    for series, histogram in statistics.histograms.items():
-        merged[series.metric, ""].merge(histogram)
-        if series.kind and series.metric in _BY_KIND:
-            merged[series.metric, series.kind].merge(histogram)
-    return merged
 
 
 def _buckets(histogram: Histogram) -> Buckets:

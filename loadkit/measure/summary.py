@@ -239,11 +239,9 @@ def summarize(
     lines = tuple(_line(threshold, _Answers(statistics, delivery)) for threshold in thresholds)
     measured = [sample for sample in samples if _in_measured_stage(plan, sample.at_s, duration_s)]
     lag_p99_s = quantile_or_none(statistics.histogram(Metric.SCHEDULE_LAG), 0.99)
-    load = Load(
-        plan.open_loop, statistics.count("offered"), statistics.count("shed"), lag_p99_s, _objective_s(thresholds)
+    validity = validity_of(
+        statistics, outcomes, samples, thresholds, duration_s=duration_s, unread=unread, workers=workers
     )
-    ends = [one for one in outcomes if not one.stage or is_measured(plan, one.stage)]
-    validity = judge(load, measured, ends, unread=unread, workers=workers)
     ended = evidence_of(statistics, outcomes)
     met = all(line.passed for line in lines) and (delivery is None or delivery.counts.faithful)
     return Summary(
@@ -286,6 +284,27 @@ def _generator(
         cpu_wait_p95_ratio=p95(sample.cpu_wait_ratio for sample in measured),
         gc_pause_max_s=max((sample.gc_pause_max_s for sample in measured), default=None),
     )
+
+
+def validity_of(
+    statistics: RunStatistics,
+    outcomes: Sequence[OutcomeCount],
+    samples: Sequence[GeneratorSample],
+    thresholds: Sequence[Threshold],
+    *,
+    duration_s: float,
+    unread: str = "",
+    workers: Sequence[WorkerRecord] = (),
+) -> Validity:
+    """Whether a run may be believed, over its measured stages; for the arguments see `summarize`."""
+    plan = statistics.plan
+    measured = [sample for sample in samples if _in_measured_stage(plan, sample.at_s, duration_s)]
+    lag_p99_s = quantile_or_none(statistics.histogram(Metric.SCHEDULE_LAG), 0.99)
+    load = Load(
+        plan.open_loop, statistics.count("offered"), statistics.count("shed"), lag_p99_s, _objective_s(thresholds)
+    )
+    ends = [one for one in outcomes if not one.stage or is_measured(plan, one.stage)]
+    return judge(load, measured, ends, unread=unread, workers=workers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ added to an old second: rows of the same second, stage and kind add up.
 from __future__ import annotations
 
 import math
-from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -252,13 +251,6 @@ class Counters:
         whole = (second >= self._starts_s[now]) & (second + 1 <= np.minimum(self._ends_s[now], self._complete_s))
         for counter, sums in self.within_stage.items():
             np.add.at(sums, (now[whole], kind[whole]), rows[counter][whole].astype(np.int64))
-
-    def frozen(self) -> Counters:
-        """A copy whose counts stay as they are; its accepted messages per second are not copied."""
-        still = copy(self)
-        still.by_arrival = {counter: sums.copy() for counter, sums in self.by_arrival.items()}
-        still.within_stage = {counter: sums.copy() for counter, sums in self.within_stage.items()}
-        return still
 
     def _reach(self, seconds: int) -> None:
         """Make room for that many seconds, and for ten minutes more, so that it is not moved every second."""

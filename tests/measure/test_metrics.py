@@ -15,8 +15,9 @@ from loadkit.measure.metrics import (
     MetricName,
     Reading,
     Values,
+    counts_by_kind,
     families,
-    frozen,
+    merged_histograms,
 )
 from loadkit.measure.recorder import Recorder
 from loadkit.measure.records import OutcomeTable
@@ -30,7 +31,9 @@ LABELS = {
 
 
 def reading_of(recorder: Recorder) -> Reading:
-    return Reading(recorder.totals(), frozen(recorder.statistics(), lambda: None), cpu_ratio=0.25, valid=True)
+    statistics = recorder.statistics()
+    latencies = merged_histograms(statistics, lambda: None)
+    return Reading(recorder.totals(), counts_by_kind(statistics), latencies, cpu_ratio=0.25, valid=True)
 
 
 def recorded() -> Recorder:
@@ -99,7 +102,7 @@ def test_before_anything_happened_there_are_values_for_all() -> None:
     assert values["loadkit_response_time_seconds"][("ad",)] == Buckets((0,) * len(EXPORT_BOUNDS_S), 0, 0.0)
 
 
-def test_a_frozen_copy_stays_as_it_is() -> None:
+def test_a_reading_stays_as_it_is() -> None:
     recorder = recorded()
     reading = reading_of(recorder)
     before = list(families(reading))
@@ -112,7 +115,7 @@ def test_a_frozen_copy_stays_as_it_is() -> None:
 def test_others_have_their_turn_between_the_histograms() -> None:
     statistics = recorded().statistics()
     breaths: list[int] = []
-    frozen(statistics, lambda: breaths.append(1))
+    merged_histograms(statistics, lambda: breaths.append(1))
     assert len(breaths) == len(statistics.histograms) > 20
 
 
