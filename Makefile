@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RESULTS ?= results
+# Most tests wait for other processes: three at a time keep two cores busy. A few measure, and run alone.
+TESTS := $(BIN)/python -m pytest -n 3 --dist loadfile -m "not alone" && $(BIN)/python -m pytest -m alone
 
 .PHONY: demo test check bench clean
 
@@ -16,13 +18,13 @@ demo: $(READY)  ## A promotion's traffic in one minute against the bundled sink
 	$(BIN)/loadkit run promotion --compress 60s --results $(RESULTS)
 
 test: $(READY)  ## Every test; those that need an installed program are skipped without it
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 check: $(READY)  ## Format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 bench: $(READY)  ## loadkit beside other load generators
 	$(BIN)/python -m benchmarks

@@ -56,6 +56,7 @@ def test_help_names_every_verb_and_every_exit_code() -> None:
     assert codes == [code.value for code in ExitCode if code is not ExitCode.TERMINATED]
 
 
+@pytest.mark.alone
 def test_help_starts_within_300_ms() -> None:
     def seconds() -> float:
         started = time.perf_counter()

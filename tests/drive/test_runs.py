@@ -195,6 +195,7 @@ def test_ipv6(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_five_thousand_sessions_fit_in_200_mb_and_still_send(sink: RunningSink, tmp_path: Path) -> None:
     load = "load: {executor: shared_messages, sessions: 5000, messages: 15000, grace: 40s}"
     text = scenario_text(url(sink), load=load, sessions_block="max: 5000").replace("700ms", "40s")

@@ -21,7 +21,7 @@ from loadkit.measure.histogram import Histogram
 from loadkit.measure.statistics import Metric, Series
 from loadkit.measure.store import read_histograms
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.alone]
 
 RATE_PER_S, DURATION_S, FREEZE_S = 500, 10, 2.0
 MESSAGES = RATE_PER_S * DURATION_S

@@ -124,9 +124,9 @@ def line_between_hosts() -> Iterator[Line]:
     if os.geteuid() != 0 or not os.access(_TUN, os.R_OK | os.W_OK):
         pytest.skip(f"network namespaces need root, a line between them {_TUN}")
     with ExitStack() as stack:
-        hosts = [Host(f"lk{os.getpid()}{end}", f"lk{os.getpid()}{end}", f"10.99.0.{end}") for end in (1, 2)]
+        left, right = (Host(f"lk{os.getpid()}{end}", f"lk{os.getpid()}{end}", f"10.99.0.{end}") for end in (1, 2))
         ends = []
-        for host, peer in zip(hosts, reversed(hosts), strict=True):
+        for host, peer in ((left, right), (right, left)):
             _run(ip, "netns", "add", host.namespace)
             stack.callback(_run, ip, "netns", "del", host.namespace)
             ends.append(_tun_device(host.device))
@@ -135,7 +135,7 @@ def line_between_hosts() -> Iterator[Line]:
             _run(ip, "-n", host.namespace, "link", "set", "lo", "up")
             _run(ip, "-n", host.namespace, "addr", "add", host.address, "peer", peer.address, "dev", host.device)
             _run(ip, "-n", host.namespace, "link", "set", host.device, "up")
-        line = Line(*hosts, (ends[0], ends[1]))
+        line = Line(left, right, (ends[0], ends[1]))
         stack.callback(line.close)
         yield line
 
