@@ -135,7 +135,7 @@ def line_between_hosts() -> Iterator[Line]:
             _run(ip, "-n", host.namespace, "link", "set", "lo", "up")
             _run(ip, "-n", host.namespace, "addr", "add", host.address, "peer", peer.address, "dev", host.device)
             _run(ip, "-n", host.namespace, "link", "set", host.device, "up")
-        line = Line(*hosts, (ends[0], ends[1]))
+        line = Line(hosts[0], hosts[1], (ends[0], ends[1]))
         stack.callback(line.close)
         yield line
 
