@@ -42,8 +42,8 @@ class Standstill:
             return None
         self._told_s, self._next_s = totals.at_s, totals.at_s + TOLD_AGAIN_AFTER_S
         return (
-            f"no message was accepted for {_whole(stood_s)}: {totals.in_flight:,} are under way, "
-            f"{totals.queued:,} wait, {failed - self._failed:,} failed"
+            f"no message was accepted for {_whole(stood_s)}: {totals.in_flight:,} under way, "
+            f"{totals.queued:,} waiting, {failed - self._failed:,} failed"
         )
 
 

@@ -9,9 +9,11 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from support.runs import ROOT, finish_run, run_scenario, scenario_text, start_run
@@ -205,6 +207,45 @@ def test_five_thousand_sessions_fit_in_200_mb_and_still_send(sink: RunningSink, 
     rows = pq.read_table(run.folder / "timeline.parquet").to_pylist()
     assert max(row["connections"] or 0 for row in rows) == 5000
     assert run.summary["generator"]["rss_max_bytes"] <= 200e6
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process and of all its children."""
+    master = psutil.Process(pid)
+    found = 0
+    for process in (master, *master.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            found += process.memory_info().rss
+    return found
+
+
+@pytest.mark.slow
+def test_ten_thousand_sessions_over_two_workers_fit_in_400_mb(tmp_path: Path) -> None:
+    """A server that takes 10 s for each of 1,000 messages a second keeps 10,000 sessions busy; for 60 s if so told."""
+    hold_s = int(os.environ.get("TEN_THOUSAND_SESSIONS_S", "3"))
+    profile = tmp_path / "slow.yaml"
+    profile.write_text("profile: slow\ndescription: Takes its time.\nservice: {dot: {constant: 10s}}\n")
+    load = (
+        "load: {arrivals: even, grace: 60s, stages: [{name: fill, rate: 1000/s, duration: 10s, measure: false}, "
+        f"{{name: hold, rate: 1000/s, duration: {hold_s}s}}]}}"
+    )
+    with running_sink(engine="fast", profile=str(profile)) as sink:
+        text = scenario_text(url(sink), load=load, sessions_block="max: 12000").replace("700ms", "60s")
+        with start_run(tmp_path, text, "--workers", "2") as process:
+            most_bytes = 0
+            while process.poll() is None:
+                most_bytes = max(most_bytes, resident_bytes(process.pid))
+                time.sleep(0.5)
+            run = finish_run(tmp_path, process)
+        (ledger,) = sink.stop().runs.values()
+    assert run.folder is not None, run.stderr
+    assert set(run.outcomes) == {ACCEPTED}
+    assert set(run.setups) == {("accepted", "ehlo", 0, "")}
+    assert ledger.deliveries == 1000 * (10 + hold_s)
+    assert ledger.duplicates == 0
+    rows = pq.read_table(run.folder / "timeline.parquet").to_pylist()
+    assert max(row["connections"] or 0 for row in rows) >= 10_000
+    assert most_bytes <= 400e6
 
 
 def test_the_summary_can_be_rebuilt_from_the_folder(sink: RunningSink, tmp_path: Path) -> None:
