@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RESULTS ?= results
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-peers clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,8 +24,11 @@ check: $(READY)  ## Format, lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-bench: $(READY)  ## loadkit beside other load generators
-	$(BIN)/python -m benchmarks
+bench: $(READY)  ## The bounds on what loadkit and its sinks cost
+	$(BIN)/python -m benchmarks --only generators --only sinks --only tls
+
+bench-peers: $(READY)  ## Every installed load generator on the same work, and how loadkit grows with its workers
+	$(BIN)/python -m benchmarks --only peers --only scaling
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks.peers import SESSIONS, SIZE_BYTES, Command
+from benchmarks.commands import SESSIONS, SIZE_BYTES
+from benchmarks.running import Command
 
 SCENARIO = """\
 scenario: spread
