@@ -11,6 +11,7 @@ from dataclasses import asdict
 from benchmarks.beside_generators import compare_generators
 from benchmarks.beside_peers import Table, compare_peers
 from benchmarks.beside_sinks import compare_sinks
+from benchmarks.merging import compare_merging
 from benchmarks.running import Finding, machine
 from benchmarks.scaling import compare_scaling
 from benchmarks.tls import compare_tls
@@ -24,7 +25,8 @@ PARTS: dict[str, Compare] = {
     "sinks": compare_sinks,
     "tls": compare_tls,
     "peers": compare_peers,
-    "scaling": lambda _messages, rounds: compare_scaling(rounds),
+    "scaling": compare_scaling,
+    "merging": lambda _messages, _rounds: compare_merging(),
 }
 
 

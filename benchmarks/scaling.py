@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.receivers import Receiver, smtp_sink
-from benchmarks.running import CORES, GENERATOR_CORE, Finding, Spread, alternate, cpu_s, started
+from benchmarks.running import CORES, GENERATOR_CORE, Finding, Spread, alternate, cpu_s, each_us, started
+from benchmarks.spreading import closed_loop
 
 WORKERS = (1, 2, 4, 8)
 RATE_PER_S = 2000
@@ -18,6 +19,7 @@ SESSIONS = 16  # two for each of eight workers
 SETTLE_S, STEADY_S = 2, 10
 START_DEADLINE_S = 120.0
 MOST_GROWTH = 1.05
+MOST_DISTRIBUTED = 1.1
 LEAST_SCALING = 1.8
 CORES_NEEDED = 4  # two workers, the master and the receiver
 
@@ -93,19 +95,31 @@ def measure(receiver: Receiver, folder: Path, text: str, workers: int, core: int
     return Taken(*(late - early for early, late in zip(*looks, strict=True)))
 
 
-def compare_scaling(rounds: int) -> list[Finding]:
-    """Workers beside fewer workers.
+def compare_scaling(messages: int, rounds: int) -> list[Finding]:
+    """Workers beside fewer workers, and beside one process without a master.
 
     Args:
+        messages: How many a long run sends where it isn't by time.
         rounds: How often each number of workers is measured.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with smtp_sink(folder / "counts") as receiver:
-            return [*_cost(receiver, folder, rounds), *_rate(receiver, folder, rounds)]
+            return [
+                _distributed(receiver, folder, messages, rounds),
+                _cost(receiver, folder, rounds),
+                *_rate(receiver, folder, rounds),
+            ]
 
 
-def _cost(receiver: Receiver, folder: Path, rounds: int) -> list[Finding]:
+def _distributed(receiver: Receiver, folder: Path, messages: int, rounds: int) -> Finding:
+    title = "CPU per message, master and 2 workers / one process"
+    makes = [partial(closed_loop, receiver.port, folder, workers) for workers in (2, 0)]
+    measures = [partial(each_us, make, (messages // 6, messages)) for make in makes]
+    return Finding.ratio(title, list(alternate(title, rounds, measures)), MOST_DISTRIBUTED)
+
+
+def _cost(receiver: Receiver, folder: Path, rounds: int) -> Finding:
     """CPU per message at a fixed total rate, all on one core, so that what is compared is work and not caches."""
     title = f"CPU per message at {RATE_PER_S:,}/s"
     measures = [partial(measure, receiver, folder, _FIXED_RATE, workers, GENERATOR_CORE) for workers in WORKERS]
@@ -113,7 +127,7 @@ def _cost(receiver: Receiver, folder: Path, rounds: int) -> list[Finding]:
     medians = [Spread.of([each[place] for each in costs]).median for place in range(len(WORKERS))]
     told = ", ".join(f"{workers}: {us:.0f} us" for workers, us in zip(WORKERS, medians, strict=True))
     pairs = [(each[-1], each[0]) for each in costs]
-    return [Finding.ratio(f"{title}, {WORKERS[-1]} workers / 1 ({told})", pairs, MOST_GROWTH)]
+    return Finding.ratio(f"{title}, {WORKERS[-1]} workers / 1 ({told})", pairs, MOST_GROWTH)
 
 
 def _rate(receiver: Receiver, folder: Path, rounds: int) -> list[Finding]:
