@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -10,33 +9,18 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.receivers import Receiver, smtp_sink
-from benchmarks.running import CORES, GENERATOR_CORE, Finding, Spread, alternate, cpu_s, each_us, started
-from benchmarks.spreading import closed_loop
+from benchmarks.running import CORES, GENERATOR_CORE, Command, Finding, Spread, alternate, cpu_s, each_us, started
+from benchmarks.spreading import at_rate, closed_loop, full_speed
 
 WORKERS = (1, 2, 4, 8)
 RATE_PER_S = 2000
-SESSIONS = 16  # two for each of eight workers
 SETTLE_S, STEADY_S = 2, 10
+LOAD_S = SETTLE_S + STEADY_S + SETTLE_S
 START_DEADLINE_S = 120.0
 MOST_GROWTH = 1.05
 MOST_DISTRIBUTED = 1.1
 LEAST_SCALING = 1.8
 CORES_NEEDED = 4  # two workers, the master and the receiver
-
-_FIXED_RATE = """\
-scenario: scaling
-sessions: {{max: {sessions}}}
-load:
-  arrivals: even
-  stages: [{{name: hold, rate: {rate}/s, duration: {seconds}s}}]
-messages: {{plain: {{size: 1KiB}}}}
-"""
-_FULL_SPEED = """\
-scenario: scaling
-sessions: {{pipelining: false}}
-load: {{executor: sessions, sessions: {sessions}, duration: {seconds}s}}
-messages: {{plain: {{size: 1KiB}}}}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +50,20 @@ class Taken:
         return self.messages / self.seconds
 
 
-def measure(receiver: Receiver, folder: Path, text: str, workers: int, core: int | None) -> Taken:
-    """Run a scenario and look at it twice while its load is steady: nine processes start up dearer than they send.
+def measure(receiver: Receiver, command: Command, core: int | None) -> Taken:
+    """Start a run and look at it twice while its load is steady: nine processes start up dearer than they send.
 
     Args:
         receiver: A sink that counts.
-        folder: For scenario and results.
-        text: The scenario, with places for its numbers.
-        workers: From how many processes it is sent.
-        core: The core of all processes; None for all.
+        command: A run of `LOAD_S`.
+        core: The core of all its processes; None for all.
     """
-    scenario = folder / "scenario.yaml"
-    seconds = SETTLE_S + STEADY_S + SETTLE_S
-    scenario.write_text(text.format(seconds=seconds, rate=RATE_PER_S, sessions=SESSIONS))
-    target = ["--target", f"smtp://127.0.0.1:{receiver.port}"]
-    options = [*target, "--workers", str(workers), "--results", str(folder / "results"), "--quiet"]
     before = receiver.messages()
-    with started([sys.executable, "-m", "loadkit", "run", str(scenario), *options], core=core) as process:
+    with started(command, core=core) as process:
         deadline_s = time.monotonic() + START_DEADLINE_S
         while receiver.messages() == before:
             if process.poll() is not None or time.monotonic() > deadline_s:
-                raise SystemExit(f"a run with {workers} workers sent nothing")
+                raise SystemExit(f"{' '.join(command)} sent nothing")
             time.sleep(0.05)
         looks = []
         for wait_s in (SETTLE_S, STEADY_S):
@@ -122,7 +99,9 @@ def _distributed(receiver: Receiver, folder: Path, messages: int, rounds: int) -
 def _cost(receiver: Receiver, folder: Path, rounds: int) -> Finding:
     """CPU per message at a fixed total rate, all on one core, so that what is compared is work and not caches."""
     title = f"CPU per message at {RATE_PER_S:,}/s"
-    measures = [partial(measure, receiver, folder, _FIXED_RATE, workers, GENERATOR_CORE) for workers in WORKERS]
+    port, messages = receiver.port, RATE_PER_S * LOAD_S
+    runs = [at_rate(port, folder, RATE_PER_S, workers, messages) for workers in WORKERS]
+    measures = [partial(measure, receiver, command, GENERATOR_CORE) for command in runs]
     costs = [[taken.cpu_us for taken in each] for each in alternate(title, rounds, measures)]
     medians = [Spread.of([each[place] for each in costs]).median for place in range(len(WORKERS))]
     told = ", ".join(f"{workers}: {us:.0f} us" for workers, us in zip(WORKERS, medians, strict=True))
@@ -131,7 +110,8 @@ def _cost(receiver: Receiver, folder: Path, rounds: int) -> Finding:
 
 
 def _rate(receiver: Receiver, folder: Path, rounds: int) -> list[Finding]:
-    measures = [partial(measure, receiver, folder, _FULL_SPEED, workers, None) for workers in (1, 2)]
+    runs = [full_speed(receiver.port, folder, workers, LOAD_S) for workers in (1, 2)]
+    measures = [partial(measure, receiver, command, None) for command in runs]
     pairs = list(alternate("total rate", rounds, measures))
     rate = Spread.of([two.rate_per_s / one.rate_per_s for one, two in pairs])
     by_cpu = Spread.of([2 * one.cpu_us / two.cpu_us for one, two in pairs])
