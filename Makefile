@@ -7,7 +7,7 @@ RESULTS ?= results
 # Most tests wait for other processes: three at a time keep two cores busy. A few measure, and run alone.
 TESTS := $(BIN)/python -m pytest -n 3 --dist loadfile -m "not alone" && $(BIN)/python -m pytest -m alone
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-peers clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,8 +26,11 @@ check: $(READY)  ## Format, lint, types, tests
 	$(BIN)/mypy
 	$(TESTS)
 
-bench: $(READY)  ## loadkit beside other load generators
-	$(BIN)/python -m benchmarks
+bench: $(READY)  ## The bounds on what loadkit and its sinks cost
+	$(BIN)/python -m benchmarks --only generators --only sinks --only tls
+
+bench-peers: $(READY)  ## Every installed load generator on the same work, and how loadkit grows with its workers
+	$(BIN)/python -m benchmarks --only peers --only scaling
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgpack
 import numpy as np
 
+from benchmarks.running import Finding
 from loadkit.measure.merger import Merger
 from loadkit.measure.records import Arrival, Batch, Gauges, OutcomeTable, RunPlan, Stage, Tx
 from loadkit.measure.reporter import Reporter
@@ -67,16 +68,9 @@ def _reports(plan: RunPlan, worker: int) -> list[bytes]:
     return reports
 
 
-def compare_merging() -> bool:
-    """Print the master's share of a core against its bound."""
+def compare_merging() -> list[Finding]:
+    """The master's share of a core against its bound."""
     share = master_share_of_core()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"master with {WORKERS} workers reporting {HISTOGRAMS:,} histograms of {VALUES} values a second: "
-        f"{share:.1%} of a core (bound {BOUND:.0%}), {memory:,.0f} MiB"
-    )
-    return share < BOUND
-
-
-if __name__ == "__main__":
-    raise SystemExit(not compare_merging())
+    title = f"master with {WORKERS} workers reporting {HISTOGRAMS:,} histograms of {VALUES} values a second, of a core"
+    return [Finding(title, share, BOUND, f"{memory:,.0f} MiB", share < BOUND)]
