@@ -84,7 +84,7 @@ def compare_scaling(messages: int, rounds: int) -> list[Finding]:
         with smtp_sink(folder / "counts") as receiver:
             return [
                 _distributed(receiver, folder, messages, rounds),
-                _cost(receiver, folder, rounds),
+                *_cost(receiver, folder, rounds),
                 *_rate(receiver, folder, rounds),
             ]
 
@@ -96,17 +96,25 @@ def _distributed(receiver: Receiver, folder: Path, messages: int, rounds: int) -
     return Finding.ratio(title, list(alternate(title, rounds, measures)), MOST_DISTRIBUTED)
 
 
-def _cost(receiver: Receiver, folder: Path, rounds: int) -> Finding:
-    """CPU per message at a fixed total rate, all on one core, so that what is compared is work and not caches."""
+def _cost(receiver: Receiver, folder: Path, rounds: int) -> list[Finding]:
+    """CPU per message, all on one core, so that what is compared is work and not caches.
+
+    At a fixed total rate each of more workers has fewer messages to share a wake-up with. So the last run is of one
+    worker at the rate that each of the most has: against it, only their number counts.
+    """
+    most = WORKERS[-1]
     title = f"CPU per message at {RATE_PER_S:,}/s"
-    port, messages = receiver.port, RATE_PER_S * LOAD_S
-    runs = [at_rate(port, folder, RATE_PER_S, workers, messages) for workers in WORKERS]
+    works = [*((workers, RATE_PER_S) for workers in WORKERS), (1, RATE_PER_S // most)]
+    runs = [at_rate(receiver.port, folder, rate, workers, rate * LOAD_S) for workers, rate in works]
     measures = [partial(measure, receiver, command, GENERATOR_CORE) for command in runs]
     costs = [[taken.cpu_us for taken in each] for each in alternate(title, rounds, measures)]
-    medians = [Spread.of([each[place] for each in costs]).median for place in range(len(WORKERS))]
-    told = ", ".join(f"{workers}: {us:.0f} us" for workers, us in zip(WORKERS, medians, strict=True))
-    pairs = [(each[-1], each[0]) for each in costs]
-    return Finding.ratio(f"{title}, {WORKERS[-1]} workers / 1 ({told})", pairs, MOST_GROWTH)
+    medians = [Spread.of([each[place] for each in costs]).median for place in range(len(works))]
+    told = ", ".join(f"{workers}: {us:.0f} us" for workers, us in zip(WORKERS, medians, strict=False))
+    alone = f"{title} by {most} workers / 1 at {RATE_PER_S // most:,}/s ({medians[-1]:.0f} us)"
+    return [
+        Finding.ratio(f"{title}, {most} workers / 1 ({told})", [(each[-2], each[0]) for each in costs], MOST_GROWTH),
+        Finding.ratio(alone, [(each[-2], each[-1]) for each in costs], MOST_GROWTH),
+    ]
 
 
 def _rate(receiver: Receiver, folder: Path, rounds: int) -> list[Finding]:
