@@ -35,6 +35,7 @@ ED_25519 = base64.b64encode(
         (f"v=DKIM1; k=ed25519; p={ED_25519}", DkimKey("ed25519", 256, testing=False)),
         ("v=DKIM1; p=", DkimKey("rsa", 0, testing=False)),
     ],
+    ids=["RSA", "in two strings", "testing", "Ed25519", "withdrawn"],
 )
 def test_dkim(text: str, key: DkimKey) -> None:
     assert parse_dkim(text) == key
@@ -54,6 +55,7 @@ def test_dkim(text: str, key: DkimKey) -> None:
         ("v=DKIM1; p=AAAA; p=BBBB", "the tag p= comes twice"),
         ("some other text", "'some other text' is not tag=value"),
     ],
+    ids=["version", "kind", "no key", "base64", "DER", "cut", "EC", "length", "twice", "text"],
 )
 def test_malformed_dkim(text: str, trouble: str) -> None:
     with pytest.raises(RecordError, match=trouble.replace("*", r"\*")):
