@@ -220,6 +220,7 @@ def resident_bytes(pid: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ten_thousand_sessions_over_two_workers_fit_in_400_mb(tmp_path: Path) -> None:
     """A server that takes 10 s for each of 1,000 messages a second keeps 10,000 sessions busy; for 60 s if so told."""
     hold_s = int(os.environ.get("TEN_THOUSAND_SESSIONS_S", "3"))
