@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,11 @@ class StartScripted(Protocol):
     """Starts a scripted server; it stops at the end of the test."""
 
     def __call__(self, *scripts: Script, implicit_tls: Path | None = None) -> ScriptedServer: ...
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Keep Locust out of the tests' own process, which it would patch."""
+    assert "locust" not in sys.modules, f"{item.nodeid} imported locust: run it in a process of its own"
 
 
 @pytest.fixture

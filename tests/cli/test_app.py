@@ -108,9 +108,6 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "smoke", "--seed", "x"], "--seed"),
         (["sink", "--port", "70000"], "65535"),
         (["run", "smoke", "--workers", "0"], "--workers"),
-        (["run", "smoke", "--workers", "2", "--master"], "--workers can't go with --master"),
-        (["run", "smoke", "--expect-workers", "2"], "--expect-workers needs --master"),
-        (["run", "smoke", "--master-port", "6000"], "--master-port needs --master"),
         (["worker"], "--master-host"),
     ],
 )
@@ -121,6 +118,23 @@ def test_wrong_usage_is_said_on_stderr_and_ends_with_2(
     shown = capsys.readouterr()
     assert complaint in shown.err
     assert shown.out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--workers", "2", "--master"], "--workers can't go with --master"),
+        (["--expect-workers", "2"], "--expect-workers needs --master"),
+        (["--master-port", "6000"], "--master-port needs --master"),
+    ],
+)
+def test_workers_that_contradict_each_other_are_refused(options: list[str], complaint: str) -> None:
+    # In a process of its own, because a run imports Locust, which patches the process that imports it.
+    command = [sys.executable, "-m", "loadkit", "run", "smoke", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == ExitCode.USAGE
+    assert complaint in done.stderr
+    assert done.stdout == ""
 
 
 def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
