@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Integers = npt.NDArray[np.int64]
 
 
-class BatchReader:
+class BatchReader(ABC):
     """Takes batches from the load generator's loop; what is kept of them is up to the subclass.
 
     Args:
@@ -80,9 +81,9 @@ class BatchReader:
         seqs = columns[Tx.SEQ].astype(np.int64)
         self._mark(seqs[accepted & ~self._outcomes.stopped[outcomes]], seqs[self._outcomes.unanswered[outcomes]])
 
+    @abstractmethod
     def _mark(self, accepted: Integers, unanswered: Integers) -> None:
         """Note numbers of messages that the target took responsibility for, and of those whose reply never came."""
-        raise NotImplementedError
 
     def _add_setups(self, rows: Rows) -> None:
         self._record_known(
