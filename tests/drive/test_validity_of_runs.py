@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.runs import ROOT, FinishedRun, finish_run, scenario_text, start_run
+from support.runs import ROOT, FinishedRun, run_scenario, scenario_text
 from support.sink import running_sink
 
 from sinks.options import Engine
@@ -24,8 +24,7 @@ STRICT = '{transaction_duration: ["p(95) < 1ms"], transaction_failed: ["rate < 0
 
 def run_under(folder: Path, scenario: str, *prefix: str) -> FinishedRun:
     """Run a scenario text by a command that changes the surroundings first."""
-    with start_run(folder, scenario, prefix=prefix) as process:
-        return finish_run(folder, process)
+    return run_scenario(folder, scenario, prefix=prefix)
 
 
 def reasons(run: FinishedRun) -> dict[str, dict[str, Any]]:
@@ -67,7 +66,7 @@ def test_no_local_port_left(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="makes a network of its own")
 def test_no_route_from_here(tmp_path: Path) -> None:
     text = scenario_text("smtp://192.0.2.1:25", target_block="allow: [192.0.2.1]", thresholds=STRICT)
-    run = run_under(tmp_path, text, "unshare", "-n")
+    run = run_scenario(tmp_path, text, "--no-preflight", prefix=("unshare", "-n"))
     reason = reasons(run)["no_route"]
     assert "ENETUNREACH" in reason["seen"]
     assert run.outcomes == {("client", "connect", 0, "no_route"): 3}

@@ -178,7 +178,7 @@ def reasons(summary: dict[str, Any], part: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("unplug", "reason"),
-    [(Line.cut, "timeout"), (lambda line: take_down(line.left), "unreachable")],
+    [(Line.cut, "timeout"), (lambda line: take_down(line.left), "no_route")],
     ids=["beyond", "here"],
 )
 def test_a_cut_line_to_the_target_is_told_and_its_failures_are_named(
