@@ -205,11 +205,11 @@ class _Worker:
             raise
 
     def _drive(self, engine: Engine, job: Job, start: Start) -> None:
-        load = parse_scenario(job.scenario).load
+        scenario = parse_scenario(job.scenario)
         # The start by this machine's clock, so that what it says of its own steps holds.
         own_epoch_unix_s = start.epoch_unix_s + start.ahead_s
         epoch_s = own_epoch_unix_s - unix_offset_s()
-        plan = plan_of(load, job.run_id, engine.kinds, started_at=start.epoch_unix_s, stretch=job.stretch)
+        plan = plan_of(scenario, job.run_id, started_at=start.epoch_unix_s, stretch=job.stretch)
         outcomes = OutcomeTable()
         reporter = Reporter(plan, outcomes, self._reports.put)
         observer = Observer(epoch_s, own_epoch_unix_s, reporter.keep_sample, worker=job.index)

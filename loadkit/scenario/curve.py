@@ -105,6 +105,22 @@ class Curve:
         return cls._exponential(mean_per_s, amplitude_per_s * np.exp(-pulsation * peak_s), pulsation, duration_s)
 
     @classmethod
+    def chained(cls, curves: Sequence[Curve]) -> Curve:
+        """Curves one behind the other; at least one."""
+        most = max(curve.weights.shape[1] for curve in curves)
+        edges_s, end_s = [np.zeros(1)], 0.0
+        for curve in curves:
+            edges_s.append(end_s + curve.edges_s[1:])
+            end_s += curve.duration_s
+        return cls(
+            np.concatenate(edges_s),
+            np.concatenate([curve.levels for curve in curves]),
+            np.concatenate([curve.slopes for curve in curves]),
+            np.concatenate([_padded(curve.weights, most) for curve in curves]),
+            np.concatenate([_padded(curve.exponents, most) for curve in curves]),
+        )
+
+    @classmethod
     def _exponential(cls, level: float, weight: complex, exponent: complex, duration_s: float) -> Curve:
         return cls(
             np.array([0.0, duration_s]),
@@ -123,6 +139,11 @@ class Curve:
     def area(self) -> float:
         """The area under the whole of it: how many messages it stands for."""
         return float(self._areas[-1])
+
+    @property
+    def final_per_s(self) -> float:
+        """The rate at its end."""
+        return float(self.rate_at(self.edges_s[-1:])[0])
 
     @property
     def mean_per_s(self) -> float:
@@ -183,11 +204,7 @@ class Curve:
 
     def then(self, other: Curve) -> Curve:
         """This curve, and another one behind it."""
-        ours, theirs = _padded(self, other)
-        return Curve(
-            np.concatenate((self.edges_s, self.duration_s + other.edges_s[1:])),
-            *(np.concatenate(pair) for pair in zip(ours, theirs, strict=True)),
-        )
+        return Curve.chained((self, other))
 
     def plus(self, other: Curve) -> Curve:
         """The sum of two curves that begin together; as long as the longer one."""
@@ -304,12 +321,5 @@ def _linear(edges_s: Floats, levels: Floats, slopes: Floats) -> Curve:
     return Curve(edges_s, levels, slopes, none, none)
 
 
-def _padded(one: Curve, two: Curve) -> tuple[tuple[npt.NDArray[np.generic], ...], tuple[npt.NDArray[np.generic], ...]]:
-    """The parts of two curves, with as many exponential ones in both."""
-    most = max(one.weights.shape[1], two.weights.shape[1])
-
-    def parts(curve: Curve) -> tuple[npt.NDArray[np.generic], ...]:
-        pad = ((0, 0), (0, most - curve.weights.shape[1]))
-        return curve.levels, curve.slopes, np.pad(curve.weights, pad), np.pad(curve.exponents, pad)
-
-    return parts(one), parts(two)
+def _padded(parts: Complexes, columns: int) -> Complexes:
+    return np.pad(parts, ((0, 0), (0, columns - parts.shape[1])))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -16,6 +15,8 @@ from pydantic import (
 )
 
 from loadkit.errors import LoadkitError
+from loadkit.scenario.block import Block
+from loadkit.scenario.curve import Curve
 from loadkit.scenario.distributions import Constant
 from loadkit.scenario.findings import Finding, FindingsError, raise_findings, suggest
 from loadkit.scenario.guardrails import (
@@ -53,6 +54,7 @@ from loadkit.scenario.texts import (
     TargetUrl,
 )
 from loadkit.scenario.thresholds import Threshold, ThresholdError, parse_metric_key, parse_threshold
+from loadkit.scenario.timetable import Leg, StageSpan, Timetable
 from loadkit.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -64,14 +66,9 @@ DEFAULT_SUBJECT = "loadkit message"
 WARM_UP_STAGE = "warm-up"
 MAIN_STAGE = "main"
 
+Arrivals = Literal["poisson", "even"]
 Executor = Literal["arrival_rate", "sessions", "shared_messages"]
 OnWorkerLoss = Literal["continue", "stop"]
-
-
-class Block(BaseModel):
-    """A YAML block: frozen, and refusing keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Auth(Block):
@@ -176,6 +173,17 @@ class Stage(Block):
             raise FindingsError(Finding("has no rate", fix="give rate, or from and to"))
         return self
 
+    def curve(self, last_per_s: float) -> Curve:
+        """Its rate over its duration.
+
+        Args:
+            last_per_s: Rate at the end of the stage before, from which a lone `to` ramps.
+        """
+        if self.rate_per_s is not None:
+            return Curve.hold(self.rate_per_s, self.duration_s)
+        start_per_s = last_per_s if self.from_per_s is None else self.from_per_s
+        return Curve.ramp(start_per_s, self.to_per_s or 0.0, self.duration_s)
+
 
 _REQUIRED = {
     "arrival_rate": ("stages",),
@@ -190,7 +198,7 @@ class Load(Block):
     """When messages are sent: by a rate curve, or as fast as a number of sessions can."""
 
     executor: Executor = "arrival_rate"
-    arrivals: Literal["poisson", "even"] = "poisson"
+    arrivals: Arrivals = "poisson"
     queue: WholeNumber = Field(10_000, ge=0, le=10_000_000)
     grace_s: Duration = Field(30.0, alias="grace")
     on_worker_loss: OnWorkerLoss = "continue"
@@ -206,16 +214,24 @@ class Load(Block):
         return self.executor == "arrival_rate"
 
     @property
-    def ramps(self) -> tuple[tuple[float, float], ...]:
-        """Rate per second at the start and the end of each stage."""
-        ramps: list[tuple[float, float]] = []
+    def curves(self) -> tuple[Curve, ...]:
+        """The rate of each stage of an open loop."""
+        curves: list[Curve] = []
+        last_per_s = 0.0
         for stage in self.stages:
-            if stage.rate_per_s is not None:
-                ramps.append((stage.rate_per_s, stage.rate_per_s))
-            else:
-                start = stage.from_per_s if stage.from_per_s is not None else ramps[-1][1]
-                ramps.append((start, stage.to_per_s or 0.0))
-        return tuple(ramps)
+            curves.append(stage.curve(last_per_s))
+            last_per_s = curves[-1].final_per_s
+        return tuple(curves)
+
+    @property
+    def timetable(self) -> Timetable:
+        """Its stages and, for an open loop, the rate over all of them."""
+        if self.open_loop:
+            stages = zip(self.stages, self.curves, strict=True)
+            return Timetable.of_legs(Leg(stage.name, curve, stage.measure) for stage, curve in stages)
+        main_s = math.inf if self.duration_s is None else self.warm_up_s + self.duration_s
+        ends = {WARM_UP_STAGE: (0.0, self.warm_up_s), MAIN_STAGE: (self.warm_up_s, main_s)}
+        return Timetable(tuple(StageSpan(name, *ends[name], measured) for name, measured in self.stage_names.items()))
 
     @property
     def stage_names(self) -> dict[str, bool]:
@@ -259,8 +275,7 @@ class Load(Block):
     def _wrong_totals(self) -> Iterator[Finding]:
         if sum(stage.duration_s for stage in self.stages) > MAX_DURATION_S:
             yield Finding(f"the stages last longer than {format_duration(MAX_DURATION_S)}", ("stages",))
-        ramps = zip(self.stages, self.ramps, strict=True)
-        messages = sum((start + end) / 2 * stage.duration_s for stage, (start, end) in ramps)
+        messages = sum(curve.area for curve in self.curves)
         if not 1 <= messages <= MAX_MESSAGES:
             yield Finding(
                 f"the stages add up to {messages:,.10g} messages", ("stages",), f"1 to {MAX_MESSAGES:,} are possible"
@@ -387,7 +402,12 @@ class Scenario(Block):
     senders: Senders = Senders()
     recipients: Recipients = Recipients()
     delivery: Delivery = Delivery()
-    thresholds: dict[str, tuple[ThresholdSpec, ...]] = {}
+    thresholds: dict[str, tuple[ThresholdSpec, ...]] = Field(default_factory=dict)
+
+    @property
+    def timetable(self) -> Timetable:
+        """When the stages are and how many messages per second are sent when: for all who ask, whatever it is from."""
+        return self.load.timetable
 
     def threshold_list(self) -> tuple[Threshold, ...]:
         """All thresholds in file order."""

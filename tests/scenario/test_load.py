@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import example, given, settings
@@ -93,7 +94,8 @@ def test_every_key_arrives(everything: Scenario) -> None:
     assert sessions.messages_per_session == Uniform(1, 20)
     assert (sessions.idle_timeout_s, sessions.local_addresses) == (90, ("127.0.0.2", "::1"))
     assert (sessions.timeouts.quit_s, sessions.retry.delay_s) == (1.5, 0.0005)
-    assert load.ramps == ((500 / 60, 500 / 60), (500 / 60, 400), (0, 0), (100, 0))
+    ends = [tuple(curve.rate_at(np.array([0.0, curve.duration_s]))) for curve in load.curves]
+    assert ends == [(500 / 60, 500 / 60), pytest.approx((500 / 60, 400)), (0, 0), (100, 0)]
     assert load.stage_names == {"warm-up": False, "rise": True, "pause": True, "again": True}
     assert kinds["order_notice"].size == Lognormal(12 * 1024, 40 * 1024, 1024**2)
     assert kinds["order_notice"].recipients == Table((1, 20), (0.9, 0.1))
