@@ -22,16 +22,20 @@ from loadkit.drive.runner import run as drive
 from loadkit.errors import ExitCode, UsageError
 from loadkit.measure.store import open_run
 from loadkit.report.text import render_summary
+from loadkit.scenario.channels import leave_out_missing
 from loadkit.scenario.guardrails import TargetAddress, parse_sink_url
 from sinks.options import SinkOptions, Tls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from loadkit.drive.drain import LedgerSource
     from loadkit.drive.master import Spread
     from loadkit.scenario.schema import Scenario
+
+
+_PLACE = "127.0.0.1:0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,12 @@ def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCo
         LoadkitError: If the target or a sink is wrong, not allowed or can't be reached, or the bundled sink does not
             start.
     """
+    scenario = leave_out_missing(scenario)
     url = options.target_url or scenario.target.url
     sinks = tuple(map(parse_sink_url, options.sinks)) or scenario.delivery.sinks
     if url is not None:
         target = _allowed_target(url, scenario, options)
+        scenario = _with_channels(scenario, options, {})
         source = sink_ledgers(sinks, scenario.delivery.token_env) if sinks else None
         far_end = _FarEnd(target, source, None if source is None else source.count)
         return _drive(scenario, source_text, options, far_end)
@@ -92,6 +98,7 @@ def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCo
     with bundled_sink(_sink_options(scenario, options)) as sink:
         target = TargetAddress("smtp", sink.host, sink.port)
         delivered = SinkLedgers((sink.admin,)).count if sink.admin else None
+        scenario = _with_channels(scenario, options, sink.receivers)
         return _drive(scenario, source_text, options, _FarEnd(target, sink, delivered))
 
 
@@ -102,15 +109,45 @@ def _allowed_target(url: str, scenario: Scenario, options: RunOptions) -> Target
     return target
 
 
+def _with_channels(scenario: Scenario, options: RunOptions, receivers: Mapping[str, str]) -> Scenario:
+    """The scenario with an address for each of its channels, every one of them checked.
+
+    Args:
+        scenario: The scenario.
+        options: The rest of the command line.
+        receivers: Addresses of the bundled sink by protocol; empty where there is none.
+
+    Raises:
+        UsageError: If a channel has no address.
+        TargetError: If one is not allowed.
+    """
+    channels = dict(scenario.channels)
+    for name, channel in scenario.channels.items():
+        if channel.endpoint.url is None and not channel.left_out:
+            if channel.protocol not in receivers:
+                raise UsageError(
+                    f"the channel {name} has no url, which only the bundled sink can do without",
+                    hint=f"write channels.{name}.{channel.protocol}.url in the scenario",
+                )
+            channels[name] = channel.at(f"{receivers[channel.protocol]}/{name if channel.http else ''}")
+        else:
+            channel.check_allowed((*scenario.target.allow, *options.allow))
+    return scenario.model_copy(update={"channels": channels})
+
+
 def _sink_options(scenario: Scenario, options: RunOptions) -> SinkOptions:
     """The bundled sink that a scenario asks for."""
     auth = scenario.target.auth
+    received = {one.protocol for one in scenario.channels.values() if one.endpoint.url is None and not one.left_out}
     return replace(
         options.bundled,
         tls=Tls(scenario.target.tls),
         auth=f"{auth.username_env}:{auth.password_env}" if auth else None,
+        tls_minimum=scenario.target.tls_minimum,
+        http=_PLACE if "http" in received else None,
+        mqtt=_PLACE if "mqtt" in received else None,
         # Whoever looks on wants to see what arrives.
-        admin="127.0.0.1:0" if options.watch.web else None,
+        admin=_PLACE if options.watch.web else None,
     )
 
 

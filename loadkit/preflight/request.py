@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from loadkit.errors import UsageError
+from loadkit.scenario.channels import SMTP
 from loadkit.scenario.guardrails import TargetAddress, is_domain, parse_host_port
 from loadkit.scenario.mix import DEFAULT_SIZE
 
@@ -26,6 +27,7 @@ class Needs:
 
     Args:
         starttls: Whether sessions use STARTTLS.
+        tls_minimum: The oldest version of TLS that sessions speak.
         verify: Whether the certificate must be valid for the target's name.
         auth: SASL mechanism by which sessions log in, in capitals; empty for none.
         least_bytes: Size of the smallest messages.
@@ -40,6 +42,7 @@ class Needs:
     """
 
     starttls: bool = False
+    tls_minimum: str = "1.2"
     verify: bool = False
     auth: str = ""
     least_bytes: int = 0
@@ -94,16 +97,18 @@ class ProbeRequest:
 def needs_of(scenario: Scenario, target: TargetAddress) -> Needs:
     """What a scenario's run wants from a target."""
     sessions, load, auth = scenario.sessions, scenario.load, scenario.target.auth
-    sizes = [_sizes(kind) for kind in scenario.messages.values()]
+    mail = [kind for kind in scenario.messages.values() if kind.channel == SMTP] or list(scenario.messages.values())
+    sizes = [_sizes(kind) for kind in mail]
     per_session = sessions.messages_per_session
     envelope = sessions.stop_after not in _WITHOUT_ENVELOPE
     return Needs(
         starttls=scenario.target.tls == "starttls",
+        tls_minimum=scenario.target.tls_minimum,
         verify=scenario.target.verifies(target),
         auth=auth.mechanism.upper() if auth else "",
         least_bytes=min(least for least, _ in sizes),
         most_bytes=max(most for _, most in sizes),
-        recipients=max(kind.recipients.most for kind in scenario.messages.values()),
+        recipients=max(kind.recipients.most for kind in mail),
         messages_per_session=None if per_session is None else per_session.most,
         sessions=sessions.max if load.sessions is None else load.sessions,
         attempts=sessions.retry.attempts,

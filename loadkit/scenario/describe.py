@@ -9,8 +9,9 @@ import numpy as np
 
 from loadkit.errors import TargetError
 from loadkit.scenario.arrivals import schedule_of
+from loadkit.scenario.channels import SMTP
 from loadkit.scenario.guardrails import NORMAL_CONNECTIONS_PER_MIN, NORMAL_SIZE_BYTES, check_target
-from loadkit.scenario.mix import DEFAULT_SIZE, build_templates
+from loadkit.scenario.mix import DEFAULT_SIZE, build_templates, minimum_sizes
 from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
@@ -48,7 +49,14 @@ def describe(scenario: Scenario) -> str:
     lines += scenario.description.strip().splitlines()
     lines += ["", *_timing(scenario), *_volume(scenario, kinds), "", "Messages:"]
     lines += [_kind_line(kind) for kind in kinds]
-    lines += ["", *_addresses(scenario), *_target(scenario), *_sessions(scenario), *_delivery(scenario)]
+    lines += [
+        "",
+        *_addresses(scenario),
+        *_target(scenario),
+        *_channels(scenario),
+        *_sessions(scenario),
+        *_delivery(scenario),
+    ]
     lines += ["", *_thresholds(scenario)]
     notes = list(_notes(scenario, kinds))
     if notes:
@@ -108,14 +116,17 @@ def _kinds(scenario: Scenario) -> list[_Kind]:
 
 
 def _kind(name: str, kind: MessageKind, share: float, scenario: Scenario) -> _Kind:
-    minimums = [template.minimum_bytes for template in build_templates(kind, scenario.senders.domain)]
+    minimums = minimum_sizes(kind, build_templates(kind, scenario.senders.domain))
     size = kind.size or DEFAULT_SIZE
     if kind.corpus is not None:
         mean_bytes, most_bytes = float(np.mean(minimums)), max(minimums)
         subject = f"{len(minimums)} own message{'s' if len(minimums) > 1 else ''} from {kind.corpus.name}"
     else:
+        if kind.channel != SMTP:
+            subject = f"by {scenario.channels[kind.channel].protocol} through {kind.channel}"
+        else:
+            subject = f'"{kind.subject}"'
         mean_bytes, most_bytes = max(size.mean, minimums[0]), max(size.most, minimums[0])
-        subject = f'"{kind.subject}"'
     return _Kind(name, share, mean_bytes, most_bytes, kind.recipients.mean, subject)
 
 
@@ -140,12 +151,27 @@ def _target(scenario: Scenario) -> Iterator[str]:
         yield "The target is named when it is run; without one, the bundled sink."
         return
     tls = "TLS from the start" if address.implicit_tls else {"starttls": "STARTTLS", "none": "no TLS"}[target.tls]
+    if target.tls_minimum != "1.2":
+        tls += f" (TLS {target.tls_minimum} or newer)"
     login = f", login by {target.auth.mechanism}" if target.auth else ""
     yield f"Target {address}: {tls}{login}."
     try:
         check_target(address, target.allow)
     except TargetError as error:
         yield f"  It would be refused: {error.hint}."
+
+
+def _channels(scenario: Scenario) -> Iterator[str]:
+    for name, channel in scenario.channels.items():
+        endpoint = channel.endpoint
+        where = endpoint.url or "the bundled sink"
+        yield f"Channel {name}: {channel.protocol} to {where}, at most {endpoint.connections} connections."
+        if channel.left_out:
+            yield f"  It is left out: {channel.left_out}."
+        try:
+            channel.check_allowed(scenario.target.allow)
+        except TargetError as error:
+            yield f"  It would be refused: {error.hint}."
 
 
 def _sessions(scenario: Scenario) -> Iterator[str]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from loadkit.errors import TargetError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 DEFAULT_PORTS = {"smtp": 25, "smtps": 465, "lmtp": 24}
 RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
@@ -85,6 +85,38 @@ def parse_target_url(url: str) -> TargetAddress:
     if port == 0:
         raise UsageError(f"{url!r} has port 0", hint=f"ports go from 1 to {_MAX_PORT}")
     return TargetAddress(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
+
+
+def host_of_url(url: str, schemes: tuple[str, ...], ports: Mapping[str, int], *, example: str) -> TargetAddress:
+    """Where a URL with any path leads.
+
+    Args:
+        url: The URL.
+        schemes: Schemes that it may have.
+        ports: Port of each scheme where the URL names none.
+        example: A right URL, for messages.
+
+    Raises:
+        UsageError: If it is no such URL, or carries credentials or a fragment.
+    """
+    hint = f"write {example}"
+    if "@" in url:  # looked for first, because the other messages repeat the URL
+        raise UsageError("credentials in a URL are refused", hint="name their environment variables instead")
+    if not url.isprintable() or not url.isascii() or " " in url:
+        raise UsageError(f"{url!r} has white space, control characters or letters beyond ASCII", hint=hint)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"{url!r} is not a URL: {error}", hint=hint) from error
+    if parts.scheme not in schemes:
+        raise UsageError(f"{url!r} does not start with {' or '.join(f'{one}://' for one in schemes)}", hint=hint)
+    host = (parts.hostname or "").lower()
+    if not is_host(host) or ("[" in parts.netloc) != _is_ipv6(host):
+        raise UsageError(f"{url!r} has no valid host", hint=hint)
+    if port == 0 or parts.fragment:
+        raise UsageError(f"{url!r} has port 0 or a fragment", hint=hint)
+    return TargetAddress(parts.scheme, host, port or ports[parts.scheme])
 
 
 def check_target(address: TargetAddress, allow: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from loadkit.scenario.channels import MIN_PAYLOAD_BYTES, SMTP
 from loadkit.scenario.distributions import Constant, Distribution, Integers, choose
 from loadkit.scenario.findings import Finding
 from loadkit.scenario.quantities import MAX_SIZE_BYTES
@@ -142,6 +143,11 @@ def build_templates(kind: MessageKind, sender_domain: str) -> tuple[Template, ..
     return (Template.sized(subject=kind.subject, sender_domain=sender_domain),)
 
 
+def minimum_sizes(kind: MessageKind, templates: tuple[Template, ...]) -> list[int]:
+    """The smallest content of each template in bytes; what goes by another channel than SMTP is no mail."""
+    return [template.minimum_bytes if kind.channel == SMTP else MIN_PAYLOAD_BYTES for template in templates]
+
+
 def corpus_files(corpus: Path) -> list[Path]:
     """The messages of a corpus by name: the file itself, or the .eml files of the directory."""
     return sorted(corpus.glob("*.eml"))[:MAX_CORPUS_FILES] if corpus.is_dir() else [corpus]
@@ -162,6 +168,8 @@ def content_findings(scenario: Scenario) -> Iterator[Finding]:
 
 def _least_bytes(kind: MessageKind, sender_domain: str) -> int:
     """The smallest content, in bytes, that every template of a kind can make."""
+    if kind.channel != SMTP:
+        return MIN_PAYLOAD_BYTES
     if kind.corpus is not None:
         total_bytes = sum(path.stat().st_size for path in corpus_files(kind.corpus))
         if total_bytes > MAX_SIZE_BYTES:
@@ -174,7 +182,7 @@ def _stream(kind: MessageKind, templates: tuple[Template, ...], sequence: np.ran
     return _KindStream(
         size=kind.size or DEFAULT_SIZE,
         recipients=kind.recipients,
-        least_bytes=np.array([template.minimum_bytes for template in templates], dtype=np.int64),
+        least_bytes=np.array(minimum_sizes(kind, templates), dtype=np.int64),
         fixed=kind.corpus is not None,
         size_random=size_random,
         recipients_random=recipients_random,

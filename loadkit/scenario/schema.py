@@ -16,6 +16,7 @@ from pydantic import (
 
 from loadkit.errors import LoadkitError
 from loadkit.scenario.block import Block
+from loadkit.scenario.channels import SMTP, Channel, channel_findings, left_out_kinds
 from loadkit.scenario.curve import Curve
 from loadkit.scenario.distributions import Constant
 from loadkit.scenario.findings import Finding, FindingsError, raise_findings, suggest
@@ -85,6 +86,7 @@ class Target(Block):
     url: TargetUrl | None = None
     allow: tuple[AllowedHost, ...] = ()
     tls: Literal["none", "starttls"] = "none"
+    tls_minimum: Literal["1.2", "1.3"] = "1.2"
     verify: Flag | None = None
     auth: Auth | None = None
 
@@ -101,6 +103,15 @@ class Target(Block):
     def _one_kind_of_tls(self) -> Self:
         if self.tls == "starttls" and self.address is not None and self.address.implicit_tls:
             raise FindingsError(Finding("smtps:// is TLS from the start", ("tls",), "leave tls out, or use smtp://"))
+        return self
+
+    @model_validator(mode="after")
+    def _has_tls_to_demand_of(self) -> Self:
+        plain = self.tls == "none" and self.address is not None and not self.address.implicit_tls
+        if "tls_minimum" in self.model_fields_set and plain:
+            raise FindingsError(
+                Finding("there is no TLS to demand a version of", ("tls_minimum",), "set tls: starttls")
+            )
         return self
 
 
@@ -305,6 +316,7 @@ class MessageKind(Block):
     """One kind of message; its share of all messages is its weight over the sum of weights."""
 
     weight: Number = Field(1.0, gt=0, le=1e9, allow_inf_nan=False)
+    channel: Name = SMTP
     subject: HeaderText = DEFAULT_SUBJECT
     size: SizeDistribution | None = None
     recipients: RecipientsDistribution = Constant(1)
@@ -398,6 +410,7 @@ class Scenario(Block):
     target: Target = Target()
     sessions: Sessions = Sessions()
     load: Load
+    channels: dict[Name, Channel] = Field(default_factory=dict, max_length=20)
     messages: dict[Name, MessageKind] = Field(min_length=1, max_length=100)
     senders: Senders = Senders()
     recipients: Recipients = Recipients()
@@ -410,8 +423,14 @@ class Scenario(Block):
         return self.load.timetable
 
     def threshold_list(self) -> tuple[Threshold, ...]:
-        """All thresholds in file order."""
-        return tuple(spec.threshold(metric) for metric, specs in self.thresholds.items() for spec in specs)
+        """All thresholds in file order, but for those on kinds that are left out."""
+        left_out = left_out_kinds(self)
+        return tuple(
+            spec.threshold(metric)
+            for metric, specs in self.thresholds.items()
+            if dict(parse_metric_key(metric)[1]).get("kind") not in left_out
+            for spec in specs
+        )
 
     # A field's validator sees the fields before it that are valid, so a wrong block does not hide problems of others.
 
@@ -423,6 +442,22 @@ class Scenario(Block):
             fix = f"set sessions.max to {load.sessions} or more"
             raise FindingsError(Finding(f"is above sessions.max, which is {sessions.max}", ("sessions",), fix))
         return load
+
+    @field_validator("channels")
+    @classmethod
+    def _have_names_of_their_own(cls, channels: dict[str, Channel]) -> dict[str, Channel]:
+        if SMTP in channels:
+            raise FindingsError(Finding("is the channel of mail, which target and sessions describe", (SMTP,)))
+        return channels
+
+    @field_validator("messages")
+    @classmethod
+    def _go_by_known_channels(cls, messages: dict[str, MessageKind], info: ValidationInfo) -> dict[str, MessageKind]:
+        load: Load | None = info.data.get("load")
+        if "channels" in info.data:
+            open_loop = load is None or load.open_loop
+            raise_findings(channel_findings(messages, info.data["channels"], open_loop=open_loop))
+        return messages
 
     @field_validator("recipients")
     @classmethod

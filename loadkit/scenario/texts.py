@@ -31,8 +31,8 @@ def _matching(pattern: str, meaning: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _accepted_by(parse: Callable[[str], object]) -> AfterValidator:
-    """Keep the text if `parse` takes it; its error and hint become a finding."""
+def accepted_by(parse: Callable[[str], object]) -> AfterValidator:
+    """A validator that keeps the text if `parse` takes it; its error and hint become a finding."""
 
     def check(text: str) -> str:
         try:
@@ -106,7 +106,7 @@ ContentType = Annotated[
 EnvironmentName = Annotated[str, AfterValidator(_check_environment_name)]
 Domain = Annotated[str, AfterValidator(_check_domain)]
 IpAddress = Annotated[str, AfterValidator(_check_ip_address)]
-AllowedHost = Annotated[str, _accepted_by(parse_host_port)]
-TargetUrl = Annotated[str, _accepted_by(parse_target_url)]
-SinkUrl = Annotated[str, _accepted_by(parse_sink_url)]
+AllowedHost = Annotated[str, accepted_by(parse_host_port)]
+TargetUrl = Annotated[str, accepted_by(parse_target_url)]
+SinkUrl = Annotated[str, accepted_by(parse_sink_url)]
 Corpus = Annotated[Path, BeforeValidator(_find_corpus), PlainSerializer(str)]
