@@ -22,12 +22,12 @@ from loadkit.drive.runner import run as drive
 from loadkit.errors import ExitCode, UsageError
 from loadkit.measure.store import open_run
 from loadkit.report.text import render_summary
-from loadkit.scenario.channels import leave_out_missing
+from loadkit.scenario.channels import leave_out_missing, with_addresses
 from loadkit.scenario.guardrails import TargetAddress, parse_sink_url
 from sinks.options import SinkOptions, Tls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from loadkit.drive.drain import LedgerSource
@@ -89,7 +89,7 @@ def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCo
     sinks = tuple(map(parse_sink_url, options.sinks)) or scenario.delivery.sinks
     if url is not None:
         target = _allowed_target(url, scenario, options)
-        scenario = _with_channels(scenario, options, {})
+        scenario = with_addresses(scenario, (*scenario.target.allow, *options.allow), {})
         source = sink_ledgers(sinks, scenario.delivery.token_env) if sinks else None
         far_end = _FarEnd(target, source, None if source is None else source.count)
         return _drive(scenario, source_text, options, far_end)
@@ -98,7 +98,7 @@ def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCo
     with bundled_sink(_sink_options(scenario, options)) as sink:
         target = TargetAddress("smtp", sink.host, sink.port)
         delivered = SinkLedgers((sink.admin,)).count if sink.admin else None
-        scenario = _with_channels(scenario, options, sink.receivers)
+        scenario = with_addresses(scenario, (*scenario.target.allow, *options.allow), sink.receivers)
         return _drive(scenario, source_text, options, _FarEnd(target, sink, delivered))
 
 
@@ -107,32 +107,6 @@ def _allowed_target(url: str, scenario: Scenario, options: RunOptions) -> Target
     if target.implicit_tls and scenario.target.tls == "starttls":
         raise UsageError(f"{target} is TLS from the start and the scenario asks for STARTTLS", hint="use smtp://")
     return target
-
-
-def _with_channels(scenario: Scenario, options: RunOptions, receivers: Mapping[str, str]) -> Scenario:
-    """The scenario with an address for each of its channels, every one of them checked.
-
-    Args:
-        scenario: The scenario.
-        options: The rest of the command line.
-        receivers: Addresses of the bundled sink by protocol; empty where there is none.
-
-    Raises:
-        UsageError: If a channel has no address.
-        TargetError: If one is not allowed.
-    """
-    channels = dict(scenario.channels)
-    for name, channel in scenario.channels.items():
-        if channel.endpoint.url is None and not channel.left_out:
-            if channel.protocol not in receivers:
-                raise UsageError(
-                    f"the channel {name} has no url, which only the bundled sink can do without",
-                    hint=f"write channels.{name}.{channel.protocol}.url in the scenario",
-                )
-            channels[name] = channel.at(f"{receivers[channel.protocol]}/{name if channel.http else ''}")
-        else:
-            channel.check_allowed((*scenario.target.allow, *options.allow))
-    return scenario.model_copy(update={"channels": channels})
 
 
 def _sink_options(scenario: Scenario, options: RunOptions) -> SinkOptions:

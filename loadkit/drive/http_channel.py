@@ -9,10 +9,9 @@ from ssl import SSLError
 from typing import TYPE_CHECKING, Any
 
 from gevent import Timeout
-from geventhttpclient.client import HTTPClientPool
-from geventhttpclient.header import Headers
+from geventhttpclient.client import HTTPClient, HTTPClientPool
 from geventhttpclient.response import HTTPConnectionClosed
-from locust.contrib.fasthttp import FastHttpUser
+from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, FastHttpUser
 from locust.env import Environment
 from locust.event import Events
 
@@ -25,25 +24,60 @@ if TYPE_CHECKING:
     from loadkit.drive.channel_sender import Parcel
     from loadkit.scenario.channels import HttpEndpoint
 
-MAX_ANSWER_BYTES = 65_536
+MAX_ANSWER_BYTES = 262_144
 """What is read of an answer; the connection of a longer one is given up."""
-_MAX_HEADERS = 200
 _TEMPORARY = (408, 425, 429)
 _PIECE_BYTES = 8192
 
 
-class _FewHeaders(Headers):
-    """Headers of an answer that does not go on for ever."""
+class AnswerTooLongError(OSError):
+    """A server does not come to the end of its answer."""
 
-    def add(self, field: str, value: Any) -> None:
-        """Add a header.
+
+class _BoundedSocket:
+    """A socket that gives up a server which says too much.
+
+    Without it an answer that never ends would fill the memory; and since its bytes are there at once, no other greenlet
+    and no timeout would ever have its turn.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._left_bytes = MAX_ANSWER_BYTES
+
+    def sendall(self, data: bytes) -> None:
+        """Send a request; the answer may have its full length again."""
+        self._left_bytes = MAX_ANSWER_BYTES
+        self._sock.sendall(data)
+
+    def recv(self, size_bytes: int) -> bytes:
+        """Receive.
 
         Raises:
-            ConnectionAbortedError: If there are too many.
+            AnswerTooLongError: If that would be too much.
         """
-        if len(self) >= _MAX_HEADERS:
-            raise ConnectionAbortedError("too many headers")
-        super().add(field, value)
+        if self._left_bytes <= 0:
+            raise AnswerTooLongError
+        data: bytes = self._sock.recv(size_bytes)
+        self._left_bytes -= len(data)
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+class _BoundedPool(HTTPClientPool):
+    """Connections that give up such servers."""
+
+    def get_client(self, url: Any) -> HTTPClient:
+        """The client of a host."""
+        known = len(self.clients)
+        client = super().get_client(url)
+        if len(self.clients) > known:
+            connections = client._connection_pool  # noqa: SLF001 - it has no door for another kind of socket
+            create = connections._create_socket  # noqa: SLF001
+            connections._create_socket = lambda: _BoundedSocket(create())  # type: ignore[method-assign] # noqa: SLF001
+        return client
 
 
 class HttpConnection:
@@ -59,7 +93,7 @@ class HttpConnection:
     def __init__(
         self, user_type: type[Any], environment: Any, endpoint: HttpEndpoint, headers: Mapping[str, str]
     ) -> None:
-        pool = HTTPClientPool(headers_type=_FewHeaders, **user_type.pool_options)
+        pool = _BoundedPool(**user_type.pool_options)
         self._user = type("PooledUser", (user_type,), {"client_pool": pool})(environment)
         self._user.client.cookiejar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._endpoint = endpoint
@@ -83,11 +117,11 @@ class HttpConnection:
         code = answer.status_code
         if not code:
             return _failure(answer.error)
-        read = 0
-        while piece := answer.read(_PIECE_BYTES):
-            read += len(piece)
-            if read > MAX_ANSWER_BYTES:
-                return Outcome(OutcomeClass.PROTOCOL, Phase.REQUEST, code, reason="answer_too_long")
+        try:
+            while answer.read(_PIECE_BYTES):
+                pass
+        except FAILURE_EXCEPTIONS as error:
+            return _failure(error)
         return Outcome(_class_of(code), Phase.REQUEST, code)
 
     def close(self) -> None:
@@ -130,6 +164,9 @@ def _class_of(code: int) -> OutcomeClass:
 
 
 def _failure(error: BaseException) -> Outcome:
+    error = getattr(error, "original", error)  # what was tried in vain, once
+    if isinstance(error, AnswerTooLongError):
+        return Outcome(OutcomeClass.PROTOCOL, Phase.REQUEST, reason="answer_too_long")
     if isinstance(error, TimeoutError | Timeout):
         return Outcome(OutcomeClass.TIMEOUT, Phase.REQUEST)
     if isinstance(error, SSLError):

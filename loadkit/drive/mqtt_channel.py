@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from loadkit.drive.channel_sender import Parcel
     from loadkit.scenario.channels import MqttEndpoint
 
-MAX_PACKET_BYTES = 65_536
+MAX_ANSWER_BYTES = 4_096
 """A broker has nothing longer to say to a client that subscribes to nothing."""
 _DONE = Outcome(OutcomeClass.ACCEPTED, Phase.PUBLISH)
 _CLOSED = Outcome(OutcomeClass.CONNECTION, Phase.PUBLISH, reason="closed")
@@ -48,6 +48,7 @@ class ChannelMqttClient(MqttClient):  # type: ignore[misc]
             warnings.simplefilter("ignore", DeprecationWarning)
             super().__init__(*args, **kwargs)
         self.connect_timeout = self.timeout_s
+        self._left_bytes = MAX_ANSWER_BYTES
         self.ready = Event()
         self.ended: Outcome | None = None
         self.message: AsyncResult[Outcome] = AsyncResult()
@@ -61,12 +62,22 @@ class ChannelMqttClient(MqttClient):  # type: ignore[misc]
         # Whoever uses it takes a new one; by itself it would connect again and again.
         self.disconnect()
 
-    def loop_read(self, max_packets: int = 1) -> Any:
-        """Read; give up a broker that sends what is far too long."""
-        done = super().loop_read(max_packets)
-        if self._in_packet["remaining_length"] > MAX_PACKET_BYTES:
-            self.end(Outcome(OutcomeClass.PROTOCOL, Phase.PUBLISH, reason="packet_too_long"))
-        return done
+    def publish(self, *args: Any, **kwargs: Any) -> Any:
+        """Publish; the broker may answer at length again."""
+        self._left_bytes = MAX_ANSWER_BYTES
+        return super().publish(*args, **kwargs)
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        """Receive; a broker that does not come to an end is given up as if it had closed the connection.
+
+        Since its bytes are there at once, no other greenlet and no timeout would ever have its turn.
+        """
+        data: bytes = super()._sock_recv(min(bufsize, MAX_ANSWER_BYTES))
+        self._left_bytes -= len(data)
+        if self._left_bytes >= 0:
+            return data
+        self.end(Outcome(OutcomeClass.PROTOCOL, Phase.PUBLISH, reason="answer_too_long"))
+        return b""
 
     def _on_connect_cb(self, client: Any, userdata: Any, flags: Any, rc: Any) -> None:
         super()._on_connect_cb(client, userdata, flags, rc)

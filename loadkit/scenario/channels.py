@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ _LIBRARIES = {"http": ("geventhttpclient", "locust"), "mqtt": ("paho", "loadkit[
 """By protocol the package that speaks it, and what to install for it."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
+_ONLY_OF_MAIL = ("subject", "recipients", "attachments", "corpus")
 _MAX_HEADERS = 50
 _MAX_TOPIC_BYTES = 1000
 _OWN_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "content-type")
@@ -189,7 +190,9 @@ def channel_findings(
         if not open_loop:
             fix = "set load.executor to arrival_rate, or leave channel out"
             yield Finding("only mail is sent by a closed loop", (name, "channel"), fix)
-        for key in sorted({"subject", "recipients", "attachments", "corpus"} & kind.model_fields_set):
+        for key in _ONLY_OF_MAIL:
+            if getattr(kind, key) == type(kind).model_fields[key].default:
+                continue
             yield Finding(
                 f"has no meaning for a message by {channels[kind.channel].protocol}", (name, key), "remove it"
             )
@@ -226,4 +229,31 @@ def leave_out_missing(scenario: Scenario, is_installed: Callable[[str], object] 
                 hint=f"{fix}, or set channels.{name}.optional to run without it",
             )
         channels[name] = channel.model_copy(update={"left_out": f"{package} is not installed: {fix}"})
+    return scenario.model_copy(update={"channels": channels})
+
+
+def with_addresses(scenario: Scenario, allow: Sequence[str], receivers: Mapping[str, str]) -> Scenario:
+    """The scenario with an address for each of its channels, every one of them checked.
+
+    Args:
+        scenario: The scenario.
+        allow: Hosts, or hosts with port, that may be loaded besides this machine.
+        receivers: Addresses of the bundled sink by protocol; empty where there is none.
+
+    Raises:
+        UsageError: If a channel has no address.
+        TargetError: If one is not allowed.
+    """
+    channels = dict(scenario.channels)
+    for name, channel in scenario.channels.items():
+        if channel.endpoint.url is not None or channel.left_out:
+            channel.check_allowed(allow)
+            continue
+        if channel.protocol not in receivers:
+            raise UsageError(
+                f"the channel {name} has no url, which only the bundled sink can do without",
+                hint=f"write channels.{name}.{channel.protocol}.url in the scenario",
+            )
+        path = f"/{name}" if channel.http is not None else ""
+        channels[name] = channel.at(f"{receivers[channel.protocol]}{path}")
     return scenario.model_copy(update={"channels": channels})
