@@ -16,14 +16,17 @@ from pydantic import (
 
 from loadkit.errors import LoadkitError
 from loadkit.scenario.block import Block
+from loadkit.scenario.calendar import campaign_timetable, stood_in
+from loadkit.scenario.campaign import Campaign
 from loadkit.scenario.curve import Curve
 from loadkit.scenario.distributions import Constant
-from loadkit.scenario.findings import Finding, FindingsError, raise_findings, suggest
+from loadkit.scenario.findings import Finding, FindingsError, KeyPath, raise_findings, suggest
 from loadkit.scenario.guardrails import (
     TargetAddress,
     check_recipient_domain,
     parse_target_url,
 )
+from loadkit.scenario.limits import Guardrails
 from loadkit.scenario.quantities import (
     MAX_DURATION_S,
     MAX_SIZE_BYTES,
@@ -33,6 +36,7 @@ from loadkit.scenario.quantities import (
     Number,
     PositiveDuration,
     Rate,
+    Ratio,
     RecipientsDistribution,
     Size,
     SizeDistribution,
@@ -60,6 +64,7 @@ from loadkit.units import format_duration, format_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_STAGES = 1000
 MAX_MESSAGES = 2**31 - 1  # a ledger numbers the messages of a run with 31 bits
 
 DEFAULT_SUBJECT = "loadkit message"
@@ -153,6 +158,11 @@ class Sessions(Block):
     retry: Retry = Retry()
     stop_after: Literal["connect", "ehlo", "rcpt", "data", "dot"] = "dot"
 
+    @property
+    def one_message_each(self) -> bool:
+        """Whether each message is a connection of its own, because it is given up half-way."""
+        return self.stop_after in {"connect", "ehlo", "data"}
+
 
 class Stage(Block):
     """A piece of the rate curve: `rate` holds, `from` and `to` ramp, `to` alone ramps from where the last one ended."""
@@ -186,11 +196,11 @@ class Stage(Block):
 
 
 _REQUIRED = {
-    "arrival_rate": ("stages",),
+    "arrival_rate": (),
     "sessions": ("sessions", "duration"),
     "shared_messages": ("sessions", "messages"),
 }
-_OPTIONAL = {"arrival_rate": ("arrivals", "queue"), "sessions": ("warm_up",), "shared_messages": ()}
+_OPTIONAL = {"arrival_rate": ("stages", "scale", "arrivals", "queue"), "sessions": ("warm_up",), "shared_messages": ()}
 _OF_EVERY_EXECUTOR = ("executor", "grace", "on_worker_loss")
 
 
@@ -202,7 +212,8 @@ class Load(Block):
     queue: WholeNumber = Field(10_000, ge=0, le=10_000_000)
     grace_s: Duration = Field(30.0, alias="grace")
     on_worker_loss: OnWorkerLoss = "continue"
-    stages: tuple[Stage, ...] = Field((), max_length=1000)
+    stages: tuple[Stage, ...] = Field((), max_length=MAX_STAGES)
+    scale: Ratio | None = None
     sessions: WholeNumber | None = Field(None, ge=1, le=100_000)
     messages: WholeNumber | None = Field(None, ge=1, le=MAX_MESSAGES)
     duration_s: PositiveDuration | None = Field(None, alias="duration")
@@ -243,7 +254,7 @@ class Load(Block):
     @model_validator(mode="after")
     def _fits_its_executor(self) -> Self:
         raise_findings(self._misplaced_keys())
-        if self.open_loop:
+        if self.open_loop and "stages" in self.model_fields_set:
             raise_findings(self._wrong_stages())
         return self
 
@@ -286,6 +297,8 @@ class Load(Block):
         meant = {*_REQUIRED[self.executor], *_OPTIONAL[self.executor], *_OF_EVERY_EXECUTOR}
         fields = type(self).model_fields
         unread = {name for name, field in fields.items() if (field.alias or name) not in meant}
+        if not self.stages:  # those of a campaign
+            unread.add("stages")
         return {key: value for key, value in handler(self).items() if key in meant and key not in unread}
 
 
@@ -397,21 +410,32 @@ class Scenario(Block):
     seed: WholeNumber = Field(1, ge=0, le=2**63 - 1)
     target: Target = Target()
     sessions: Sessions = Sessions()
+    campaign: Campaign | None = None
     load: Load
     messages: dict[Name, MessageKind] = Field(min_length=1, max_length=100)
     senders: Senders = Senders()
     recipients: Recipients = Recipients()
     delivery: Delivery = Delivery()
+    guardrails: Guardrails = Guardrails()
     thresholds: dict[str, tuple[ThresholdSpec, ...]] = Field(default_factory=dict)
 
     @property
     def timetable(self) -> Timetable:
         """When the stages are and how many messages per second are sent when: for all who ask, whatever it is from."""
-        return self.load.timetable
+        if self.campaign is None:
+            timetable = self.load.timetable
+        else:
+            timetable = stood_in(campaign_timetable(self.campaign), self.campaign.test)
+        return timetable if self.load.scale is None else timetable.scaled(self.load.scale)
 
     def threshold_list(self) -> tuple[Threshold, ...]:
         """All thresholds in file order."""
         return tuple(spec.threshold(metric) for metric, specs in self.thresholds.items() for spec in specs)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_campaign_needs_no_load(cls, data: object) -> object:
+        return {"load": {}, **data} if isinstance(data, dict) and "campaign" in data else data
 
     # A field's validator sees the fields before it that are valid, so a wrong block does not hide problems of others.
 
@@ -422,6 +446,33 @@ class Scenario(Block):
         if sessions is not None and load.sessions is not None and load.sessions > sessions.max:
             fix = f"set sessions.max to {load.sessions} or more"
             raise FindingsError(Finding(f"is above sessions.max, which is {sessions.max}", ("sessions",), fix))
+        return load
+
+    @field_validator("campaign")
+    @classmethod
+    def _can_be_sent(cls, campaign: Campaign | None) -> Campaign | None:
+        if campaign is None:
+            return None
+        try:
+            timetable = stood_in(campaign_timetable(campaign), campaign.test)
+        except ValueError as error:
+            raise FindingsError(Finding(str(error))) from error
+        key = () if campaign.test is None else ("test",)
+        raise_findings(_wrong_timetable(timetable, key))
+        return campaign
+
+    @field_validator("load")
+    @classmethod
+    def _has_one_curve(cls, load: Load, info: ValidationInfo) -> Load:
+        if "campaign" not in info.data:  # it is wrong by itself
+            return load
+        if info.data["campaign"] is None:
+            if load.open_loop and not load.stages:
+                raise FindingsError(Finding(f"is missing: the executor {load.executor} needs it", ("stages",)))
+        elif not load.open_loop:
+            raise FindingsError(Finding(f"{load.executor} can't follow a campaign", ("executor",), "arrival_rate"))
+        elif load.stages:
+            raise FindingsError(Finding("can't stand beside a campaign", ("stages",), "keep one of them"))
         return load
 
     @field_validator("recipients")
@@ -440,6 +491,11 @@ class Scenario(Block):
     ) -> dict[str, tuple[ThresholdSpec, ...]]:
         load: Load | None = info.data.get("load")
         stages = load.stage_names if load is not None else None
+        if (campaign := info.data.get("campaign")) is not None:
+            timetable = stood_in(campaign_timetable(campaign), campaign.test)
+            stages = {span.name: span.measured for span in timetable.stages}
+        elif "campaign" not in info.data:
+            stages = None
         findings: list[Finding] = []
         for metric, specs in thresholds.items():
             try:
@@ -454,6 +510,16 @@ class Scenario(Block):
                     findings.append(Finding(str(error), (metric, index), error.fix))
         raise_findings(findings)
         return thresholds
+
+
+def _wrong_timetable(timetable: Timetable, key: KeyPath) -> Iterator[Finding]:
+    assert timetable.curve is not None
+    messages = timetable.curve.area
+    if not 1 <= messages <= MAX_MESSAGES:
+        message = f"a run of it would send {messages:,.10g} messages"
+        yield Finding(message, key, f"1 to {MAX_MESSAGES:,} are possible; see test: scale, compress, window")
+    if len(timetable.stages) > MAX_STAGES:
+        yield Finding(f"its days and events make {len(timetable.stages):,} stages", (), f"at most {MAX_STAGES:,}")
 
 
 def _check_tags(metric_key: str, kinds: dict[str, MessageKind] | None, stages: dict[str, bool] | None) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from loadkit.cli.run import stretch_to_last
 from loadkit.errors import UsageError
 from loadkit.scenario.load import parse_scenario
+from loadkit.scenario.rehearsal import stretch_to_last
 
 STAGES = """
   stages:
