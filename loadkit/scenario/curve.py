@@ -290,15 +290,18 @@ class Curve:
         low = np.zeros_like(areas)
         high = self.edges_s[pieces + 1] - self.edges_s[pieces]
         length_s, guess = high, high * areas / np.maximum(self._areas_within(pieces, high), np.finfo(float).tiny)
+        settled = np.zeros(areas.shape, dtype=np.bool_)
         for _ in range(_MOST_STEPS):
             surplus = self._areas_within(pieces, guess) - areas
             low, high = np.where(surplus < 0, guess, low), np.where(surplus > 0, guess, high)
             with np.errstate(invalid="ignore", divide="ignore"):
                 better = guess - surplus / self._rates(pieces, guess)
             better = np.where((better >= low) & (better <= high), better, (low + high) / 2)
-            if np.all(np.abs(better - guess) <= _TOLERANCE * length_s):
-                return better
-            guess = better
+            close = np.abs(better - guess) <= _TOLERANCE * length_s
+            guess = np.where(settled, guess, better)  # what is found must not depend on what is asked with it
+            settled |= close
+            if settled.all():
+                break
         return guess
 
     def _resampled(self, edges_s: Floats) -> Curve:

@@ -67,7 +67,7 @@ def _timing(scenario: Scenario) -> Iterator[str]:
     if load.open_loop:
         schedule = schedule_of(scenario)
         duration_s, count = schedule.duration_s, schedule.expected_arrivals
-        yield f"Arrivals follow a schedule ({load.arrivals}), whatever the target does."
+        yield f"Arrivals follow a schedule ({load.arrivals.process.words}), whatever the target does."
         yield (
             f"About {count:,.0f} messages in {format_duration(duration_s)}: {format_rate(count / duration_s)} on "
             f"average, {format_rate(schedule.peak_per_s)} at the peak."

@@ -24,6 +24,7 @@ from loadkit.scenario.guardrails import (
     check_recipient_domain,
     parse_target_url,
 )
+from loadkit.scenario.processes import POISSON, Arrivals
 from loadkit.scenario.quantities import (
     MAX_DURATION_S,
     MAX_SIZE_BYTES,
@@ -66,7 +67,6 @@ DEFAULT_SUBJECT = "loadkit message"
 WARM_UP_STAGE = "warm-up"
 MAIN_STAGE = "main"
 
-Arrivals = Literal["poisson", "even"]
 Executor = Literal["arrival_rate", "sessions", "shared_messages"]
 OnWorkerLoss = Literal["continue", "stop"]
 
@@ -198,7 +198,7 @@ class Load(Block):
     """When messages are sent: by a rate curve, or as fast as a number of sessions can."""
 
     executor: Executor = "arrival_rate"
-    arrivals: Arrivals = "poisson"
+    arrivals: Arrivals = POISSON
     queue: WholeNumber = Field(10_000, ge=0, le=10_000_000)
     grace_s: Duration = Field(30.0, alias="grace")
     on_worker_loss: OnWorkerLoss = "continue"

@@ -308,5 +308,5 @@ def test_bundled_schedules_have_the_counts_worked_out_by_hand(name: str, counts:
 
     assert plan.expected_arrivals == pytest.approx(sum(counts), rel=1e-12)
     # Even arrivals are exact; Poisson ones lie within five standard deviations.
-    spread = 0.0 if scenario.load.arrivals == "even" else 5.0
+    spread = 0.0 if scenario.load.arrivals.even else 5.0
     assert np.all(np.abs(drawn - np.array(counts)) <= spread * np.sqrt(counts))
