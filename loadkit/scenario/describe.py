@@ -73,9 +73,10 @@ def _timing(scenario: Scenario) -> Iterator[str]:
             f"average, {format_rate(schedule.peak_per_s)} at the peak."
         )
         for span, stage, curve in zip(schedule.stages, load.stages, load.curves, strict=True):
-            rate = _rate_words(stage, curve)
+            messages = "" if stage.shape is None else f", about {curve.area:,.0f} messages"
             warm_up = "" if span.measured else ", not measured"
-            yield f"  {span.name}: {rate} for {format_duration(span.end_s - span.start_s)}{warm_up}"
+            rate = f"{_rate_words(stage, curve)} for {format_duration(curve.duration_s)}"
+            yield f"  {span.name}: {rate}{messages}{warm_up}"
     elif load.duration_s is not None:
         warm_up = f" after a warm-up of {format_duration(load.warm_up_s)}" if load.warm_up_s else ""
         yield (
@@ -87,6 +88,8 @@ def _timing(scenario: Scenario) -> Iterator[str]:
 
 
 def _rate_words(stage: Stage, curve: Curve) -> str:
+    if stage.shape is not None:
+        return stage.shape.words
     if stage.rate_per_s is not None:
         return format_rate(stage.rate_per_s)
     return f"{format_rate(float(curve.levels[0]))} to {format_rate(curve.final_per_s)}"
@@ -182,7 +185,10 @@ def _thresholds(scenario: Scenario) -> Iterator[str]:
 
 
 def _notes(scenario: Scenario, kinds: list[_Kind]) -> Iterator[str]:
-    """What a provider would look at twice."""
+    """What should be known before it is run, such as what a provider would look at twice."""
+    shapes = [stage.shape for stage in scenario.load.stages if stage.shape is not None]
+    for note in dict.fromkeys(note for shape in shapes for note in shape.notes):
+        yield f"Note: {note}"
     for kind in kinds:
         if kind.most_bytes > NORMAL_SIZE_BYTES:
             yield f"Note: {kind.name} can be larger than {NORMAL_SIZE_BYTES // 10**6} MB, more than providers expect."
