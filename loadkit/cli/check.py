@@ -57,7 +57,7 @@ def check(
     service_time_s = parse_duration(service_time)
     if service_time_s <= 0:
         raise UsageError("--service-time must be more than 0", hint="such as 50ms")
-    results = [_look_at(name, service_time_s) for name in files]
+    results = [_check_one(name, service_time_s) for name in files]
     if as_json:
         print_json([_as_dict(name, result) for name, result in zip(files, results, strict=True)])
     else:
@@ -68,7 +68,7 @@ def check(
         raise typer.Exit(ExitCode.USAGE)
 
 
-def _look_at(name: str, service_time_s: float) -> Outlook | LoadkitError:
+def _check_one(name: str, service_time_s: float) -> Outlook | LoadkitError:
     from loadkit.report.forecast import outlook_of
     from loadkit.scenario.load import load_scenario
 

@@ -165,9 +165,9 @@ class _Occurrence:
 def _occurrences(campaign: Campaign) -> Iterator[_Occurrence]:
     """Every event each time that it comes, as far as it lies within the campaign."""
     for event in campaign.events:
-        curve = _event_curve(event)
+        curve = event.curve
         for name, start_s in _starts(campaign, event):
-            end_s = min(start_s + event.duration_s, campaign.duration_s)
+            end_s = min(start_s + event.length_s, campaign.duration_s)
             if end_s <= 0 or start_s >= campaign.duration_s:
                 continue
             begun_s = max(start_s, 0.0)
@@ -186,12 +186,6 @@ def _starts(campaign: Campaign, event: Event) -> Iterator[tuple[str, float]]:
         if start_s >= 0:
             yield f"{event.name}-{day.isoformat()}", start_s
         day += timedelta(days=1)
-
-
-def _event_curve(event: Event) -> Curve:
-    if event.rate_per_s is not None:
-        return Curve.hold(event.rate_per_s, event.duration_s)
-    return Curve.ramp(event.from_per_s or 0.0, event.to_per_s or 0.0, event.duration_s)
 
 
 def _lanes(occurrences: Sequence[_Occurrence]) -> list[list[_Occurrence]]:

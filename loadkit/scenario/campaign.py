@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from loadkit.scenario.block import Block
+from loadkit.scenario.curve import Curve
 from loadkit.scenario.findings import Finding, FindingsError, raise_findings
-from loadkit.scenario.quantities import Number, PositiveDuration, Rate, Ratio, exact_duration
+from loadkit.scenario.quantities import MAX_RATE_PER_S, Number, PositiveDuration, Rate, Ratio, exact_duration
+from loadkit.scenario.shapes import Shape
 from loadkit.scenario.texts import Name
-from loadkit.units import UnitError, format_duration, parse_duration
+from loadkit.units import UnitError, format_duration, format_rate, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,10 +113,35 @@ class Event(Block):
     name: Name
     at: str
     every: Literal["day"] | None = None
-    duration_s: PositiveDuration = Field(alias="duration")
+    duration_s: PositiveDuration | None = Field(None, alias="duration")
     rate_per_s: Rate | None = Field(None, alias="rate")
     from_per_s: Rate | None = Field(None, alias="from")
     to_per_s: Rate | None = Field(None, alias="to")
+    shape: Shape | None = None
+
+    @property
+    def length_s(self) -> float:
+        """How long it lasts in seconds: its duration, or its shape's own length."""
+        own_s = None if self.shape is None else self.shape.length_s
+        return self.duration_s or own_s or 0.0
+
+    @property
+    def curve(self) -> Curve:
+        """Messages per second from its begin on."""
+        if self.shape is not None:
+            return self.shape.curve(self.length_s)
+        if self.rate_per_s is not None:
+            return Curve.hold(self.rate_per_s, self.length_s)
+        return Curve.ramp(self.from_per_s or 0.0, self.to_per_s or 0.0, self.length_s)
+
+    @property
+    def words(self) -> str:
+        """What it adds."""
+        if self.shape is not None:
+            return self.shape.words
+        if self.rate_per_s is not None:
+            return format_rate(self.rate_per_s)
+        return f"{format_rate(self.from_per_s or 0.0)} to {format_rate(self.to_per_s or 0.0)}"
 
     @property
     def moment(self) -> datetime:
@@ -143,11 +170,21 @@ class Event(Block):
             elif self.every is not None and _MOMENT.fullmatch(self.at):
                 fix = "remove every, or the date"
             yield Finding(str(error), ("at",), fix)
-        ramp = self.from_per_s is not None or self.to_per_s is not None
-        if self.rate_per_s is not None and ramp:
-            yield Finding("both holds and ramps", fix="give rate, or from and to")
-        elif self.rate_per_s is None and (self.from_per_s is None or self.to_per_s is None):
-            yield Finding("has no rate", fix="give rate, or from and to")
+        yield from self._wrong_form()
+
+    def _wrong_form(self) -> Iterator[Finding]:
+        ramp = self.from_per_s is not None and self.to_per_s is not None
+        half_ramp = (self.from_per_s is None) != (self.to_per_s is None)
+        if half_ramp or [self.rate_per_s is not None, ramp, self.shape is not None].count(True) != 1:
+            yield Finding("needs one form", fix="give rate, or from and to, or shape")
+        elif not self.length_s:
+            yield Finding("is missing", ("duration",))
+        elif self.shape is not None:
+            found = [Finding(one.message, ("shape", *one.key), one.fix) for one in self.shape.misfits(self.length_s)]
+            yield from found
+            if not found and (peak_per_s := self.curve.peak_per_s) > MAX_RATE_PER_S:
+                fix = f"at most {format_rate(MAX_RATE_PER_S)}"
+                yield Finding(f"reaches {format_rate(peak_per_s)}", ("shape",), fix)
 
 
 class Compress(Block):

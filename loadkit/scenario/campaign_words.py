@@ -87,11 +87,7 @@ def _factor_lines(campaign: Campaign) -> Iterator[str]:
 
 def _event_line(event: Event) -> str:
     when = f"every {event.every} at {event.at}" if event.every is not None else f"at {event.at}"
-    if event.rate_per_s is not None:
-        rate = format_rate(event.rate_per_s)
-    else:
-        rate = f"{format_rate(event.from_per_s or 0.0)} to {format_rate(event.to_per_s or 0.0)}"
-    return f"  event {event.name}: {when}, {rate} more for {format_duration(event.duration_s)}"
+    return f"  event {event.name}: {when}, {event.words} more for {format_duration(event.length_s)}"
 
 
 def stage_lines(timetable: Timetable) -> Iterator[str]:

@@ -55,6 +55,9 @@ def describe(scenario: Scenario) -> str:
     lines += [_kind_line(kind) for kind in kinds]
     lines += ["", *_addresses(scenario), *_target(scenario), *_sessions(scenario), *_delivery(scenario)]
     lines += ["", *_thresholds(scenario)]
+    notes = list(_notes(scenario))
+    if notes:
+        lines += ["", *notes]
     return "\n".join(lines) + "\n"
 
 
@@ -71,7 +74,7 @@ def _timing(scenario: Scenario) -> Iterator[str]:
             yield from campaign_lines(scenario.campaign, campaign_timetable(scenario.campaign))
         schedule = schedule_of(scenario)
         duration_s, count = schedule.duration_s, schedule.expected_arrivals
-        yield f"Arrivals follow a schedule ({load.arrivals}), whatever the target does."
+        yield f"Arrivals follow a schedule ({load.arrivals.process.words}), whatever the target does."
         yield (
             f"About {count:,.0f} messages in {format_duration(duration_s)}: {format_rate(count / duration_s)} on "
             f"average, {format_rate(schedule.peak_per_s)} at the peak."
@@ -82,9 +85,10 @@ def _timing(scenario: Scenario) -> Iterator[str]:
             yield from stage_lines(scenario.timetable)
             return
         for span, stage, curve in zip(schedule.stages, load.stages, load.curves, strict=True):
-            rate = _rate_words(stage, curve)
+            messages = "" if stage.shape is None else f", about {curve.area:,.0f} messages"
             warm_up = "" if span.measured else ", not measured"
-            yield f"  {span.name}: {rate} for {format_duration(span.end_s - span.start_s)}{warm_up}"
+            rate = f"{_rate_words(stage, curve)} for {format_duration(curve.duration_s)}"
+            yield f"  {span.name}: {rate}{messages}{warm_up}"
     elif load.duration_s is not None:
         warm_up = f" after a warm-up of {format_duration(load.warm_up_s)}" if load.warm_up_s else ""
         yield (
@@ -96,6 +100,8 @@ def _timing(scenario: Scenario) -> Iterator[str]:
 
 
 def _rate_words(stage: Stage, curve: Curve) -> str:
+    if stage.shape is not None:
+        return stage.shape.words
     if stage.rate_per_s is not None:
         return format_rate(stage.rate_per_s)
     return f"{format_rate(float(curve.levels[0]))} to {format_rate(curve.final_per_s)}"
@@ -189,3 +195,11 @@ def _thresholds(scenario: Scenario) -> Iterator[str]:
         if threshold.abort_on_fail:
             abort = f" (stops the run if not, from {format_duration(threshold.delay_s)} on)"
         yield f"  {threshold}{abort}"
+
+
+def _notes(scenario: Scenario) -> Iterator[str]:
+    """What should be known before it is run."""
+    events = () if scenario.campaign is None else scenario.campaign.events
+    shapes = (*(stage.shape for stage in scenario.load.stages), *(event.shape for event in events))
+    for note in dict.fromkeys(note for shape in shapes if shape is not None for note in shape.notes):
+        yield f"Note: {note}"

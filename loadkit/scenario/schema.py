@@ -27,8 +27,10 @@ from loadkit.scenario.guardrails import (
     parse_target_url,
 )
 from loadkit.scenario.limits import Guardrails
+from loadkit.scenario.processes import POISSON, Arrivals
 from loadkit.scenario.quantities import (
     MAX_DURATION_S,
+    MAX_RATE_PER_S,
     MAX_SIZE_BYTES,
     Duration,
     Flag,
@@ -42,6 +44,7 @@ from loadkit.scenario.quantities import (
     SizeDistribution,
     WholeNumber,
 )
+from loadkit.scenario.shapes import Shape
 from loadkit.scenario.texts import (
     AllowedHost,
     ContentType,
@@ -59,7 +62,7 @@ from loadkit.scenario.texts import (
 )
 from loadkit.scenario.thresholds import Threshold, ThresholdError, parse_metric_key, parse_threshold
 from loadkit.scenario.timetable import Leg, StageSpan, Timetable
-from loadkit.units import format_duration, format_size
+from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +74,6 @@ DEFAULT_SUBJECT = "loadkit message"
 WARM_UP_STAGE = "warm-up"
 MAIN_STAGE = "main"
 
-Arrivals = Literal["poisson", "even"]
 Executor = Literal["arrival_rate", "sessions", "shared_messages"]
 OnWorkerLoss = Literal["continue", "stop"]
 
@@ -165,34 +167,59 @@ class Sessions(Block):
 
 
 class Stage(Block):
-    """A piece of the rate curve: `rate` holds, `from` and `to` ramp, `to` alone ramps from where the last one ended."""
+    """A piece of the rate curve.
+
+    `rate` holds, `from` and `to` ramp, `to` alone ramps from where the last one ended, `shape` is all else. The
+    duration may be left out where the shape has a length of its own.
+    """
 
     name: Name
-    duration_s: PositiveDuration = Field(alias="duration")
+    duration_s: PositiveDuration | None = Field(None, alias="duration")
     rate_per_s: Rate | None = Field(None, alias="rate")
     from_per_s: Rate | None = Field(None, alias="from")
     to_per_s: Rate | None = Field(None, alias="to")
+    shape: Shape | None = None
     measure: Flag = True
+
+    @property
+    def length_s(self) -> float:
+        """How long it lasts in seconds: its duration, or its shape's own length."""
+        own_s = self.shape.length_s if self.shape is not None else None
+        return self.duration_s or own_s or 0.0
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         ramp = self.from_per_s is not None or self.to_per_s is not None
         if self.rate_per_s is not None and ramp:
             raise FindingsError(Finding("both holds and ramps", fix="give rate, or from and to"))
-        if self.rate_per_s is None and self.to_per_s is None:
-            raise FindingsError(Finding("has no rate", fix="give rate, or from and to"))
+        if self.shape is not None and (ramp or self.rate_per_s is not None):
+            raise FindingsError(Finding("has both a rate and a shape", fix="give rate, or from and to, or shape"))
+        if self.rate_per_s is None and self.to_per_s is None and self.shape is None:
+            raise FindingsError(Finding("has no rate", fix="give rate, or from and to, or shape"))
+        if not self.length_s:
+            raise FindingsError(Finding("is missing", ("duration",)))
+        if self.shape is not None:
+            raise_findings(self._shape_misfits(self.shape))
         return self
 
+    def _shape_misfits(self, shape: Shape) -> Iterator[Finding]:
+        found = [Finding(one.message, ("shape", *one.key), one.fix) for one in shape.misfits(self.length_s)]
+        yield from found
+        if not found and (peak_per_s := shape.curve(self.length_s).peak_per_s) > MAX_RATE_PER_S:
+            yield Finding(f"reaches {format_rate(peak_per_s)}", ("shape",), f"at most {format_rate(MAX_RATE_PER_S)}")
+
     def curve(self, last_per_s: float) -> Curve:
-        """Its rate over its duration.
+        """Its rate over its length.
 
         Args:
             last_per_s: Rate at the end of the stage before, from which a lone `to` ramps.
         """
+        if self.shape is not None:
+            return self.shape.curve(self.length_s)
         if self.rate_per_s is not None:
-            return Curve.hold(self.rate_per_s, self.duration_s)
+            return Curve.hold(self.rate_per_s, self.length_s)
         start_per_s = last_per_s if self.from_per_s is None else self.from_per_s
-        return Curve.ramp(start_per_s, self.to_per_s or 0.0, self.duration_s)
+        return Curve.ramp(start_per_s, self.to_per_s or 0.0, self.length_s)
 
 
 _REQUIRED = {
@@ -208,7 +235,7 @@ class Load(Block):
     """When messages are sent: by a rate curve, or as fast as a number of sessions can."""
 
     executor: Executor = "arrival_rate"
-    arrivals: Arrivals = "poisson"
+    arrivals: Arrivals = POISSON
     queue: WholeNumber = Field(10_000, ge=0, le=10_000_000)
     grace_s: Duration = Field(30.0, alias="grace")
     on_worker_loss: OnWorkerLoss = "continue"
@@ -273,7 +300,7 @@ class Load(Block):
             yield Finding("must hold at least one stage", ("stages",))
             return
         first = self.stages[0]
-        if first.rate_per_s is None and first.from_per_s is None:
+        if first.rate_per_s is None and first.from_per_s is None and first.shape is None:
             yield Finding("the first stage ramps from nowhere", ("stages", 0), "add from: 0/s")
             return
         for index, stage in enumerate(self.stages):
@@ -284,7 +311,7 @@ class Load(Block):
         yield from self._wrong_totals()
 
     def _wrong_totals(self) -> Iterator[Finding]:
-        if sum(stage.duration_s for stage in self.stages) > MAX_DURATION_S:
+        if sum(stage.length_s for stage in self.stages) > MAX_DURATION_S:
             yield Finding(f"the stages last longer than {format_duration(MAX_DURATION_S)}", ("stages",))
         messages = sum(curve.area for curve in self.curves)
         if not 1 <= messages <= MAX_MESSAGES:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from loadkit.scenario.calendar import campaign_timetable, stood_in
 from loadkit.scenario.campaign import Campaign
-from loadkit.scenario.curve import Curve
+from loadkit.scenario.curve import Curve, Floats
 from loadkit.scenario.timetable import Timetable
 from loadkit.units import parse_duration
 
@@ -50,7 +50,7 @@ def area(timetable: Timetable, start_s: float, end_s: float) -> float:
     return float(ended - begun)
 
 
-def minute_by_minute(campaign: Campaign) -> np.ndarray[Any, np.dtype[np.float64]]:
+def minute_by_minute(campaign: Campaign) -> Floats:
     """Messages in each hour of a campaign without events: the rate in the middle of each minute, by its local time."""
     zone, minutes = ZoneInfo(campaign.time_zone), round(campaign.duration_s / 60)
     start = campaign.start.replace(tzinfo=zone).astimezone(UTC)
@@ -65,7 +65,8 @@ def minute_by_minute(campaign: Campaign) -> np.ndarray[Any, np.dtype[np.float64]
         ordinary[minute] = factor * getattr(campaign.week, WEEKDAYS[local.weekday()])
         rates[minute] = ordinary[minute] * campaign.holidays.get(local.date().isoformat(), 1.0)
     rates *= campaign.mean_per_s / ordinary.mean()
-    return (60 * rates).reshape(-1, 60).sum(axis=1)
+    messages: Floats = (60 * rates).reshape(-1, 60).sum(axis=1)
+    return messages
 
 
 _FACTORS = st.floats(0.05, 10)
@@ -227,6 +228,35 @@ def test_an_event_ends_with_the_campaign() -> None:
     timetable = campaign_timetable(campaign_of(duration="1d", events=[EVENT | {"at": "2026-11-09T23:30"}]))
     assert timetable.duration_s == 86400
     assert curve_of(timetable).area == pytest.approx(864_000 + 1800 * 5)
+
+
+def test_events_have_the_shapes_of_stages() -> None:
+    spike = {"peak": "100/s", "rise": "1m", "hold": "5m", "fall": "10m"}
+    campaign = campaign_of(
+        rate="1/s",
+        events=[
+            {"name": "opening", "at": "2026-11-10T10:00", "shape": {"spike": spike}},
+            {
+                "name": "tail",
+                "at": "2026-11-10T10:16",
+                "duration": "2h",
+                "shape": {"decay": {"from": "60/s", "half_life": "10m"}},
+            },
+            {
+                "name": "lists",
+                "every": "day",
+                "at": "08:00",
+                "duration": "1h",
+                "shape": {"batches": {"messages": 3000, "rate": "10/s", "every": "30m"}},
+            },
+        ],
+    )
+    timetable = campaign_timetable(campaign)
+    opened_s = (24 + 10) * 3600
+    assert curve_of(timetable).rate_at(np.array([opened_s + 120.0, opened_s + 960 + 600])) == pytest.approx([101, 31])
+    decayed = 60 * 600 / np.log(2) * (1 - 2.0**-12)
+    assert curve_of(timetable).area == pytest.approx(7 * 86400 + 100 * (30 + 300 + 300) + decayed + 7 * 2 * 3000)
+    assert [stage.name for stage in timetable.stages[5:8]] == ["2026-11-10-2", "opening", "tail"]
 
 
 def test_thirty_days_by_the_minute_are_integrated_within_a_fifth_of_a_second() -> None:

@@ -98,7 +98,7 @@ def test_in_words() -> None:
         ("test: {window: peak 1h}", "its busiest 1h00m, from 2026-11-11 19:08 on.\n"),
         (
             "test: {window: peak 1h, compress: {from: 60m, to: 6m}}",
-            "its busiest 1h00m, from 2026-11-11 19:08 on, 1h00m compressed to 6m00s at the same rates; one message for 10.",
+            "from 2026-11-11 19:08 on, 1h00m compressed to 6m00s at the same rates; one message for 10.",
         ),
     ],
 )
