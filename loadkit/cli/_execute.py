@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from loadkit.cli._bundled_sink import bundled_sink
+from loadkit.cli._guardrails import keep_within_guardrails
 from loadkit.cli._output import print_json, print_note, print_summary
 from loadkit.cli._progress import ProgressLine
 from loadkit.cli._sink_ledgers import SinkLedgers, sink_ledgers
@@ -142,6 +143,7 @@ class _FarEnd:
 
 def _drive(scenario: Scenario, source_text: str, options: RunOptions, far_end: _FarEnd) -> ExitCode:
     target, open_loop = far_end.target, scenario.load.open_loop
+    keep_within_guardrails(scenario, target, stretch=options.stretch)
     findings = None
     if options.preflight and not target.loopback:
         from loadkit.cli._preflight import preflight_before_run

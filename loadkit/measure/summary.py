@@ -241,7 +241,7 @@ def summarize(
     """
     plan = statistics.plan
     lines = tuple(_line(threshold, _Answers(statistics, delivery)) for threshold in thresholds)
-    measured = [sample for sample in samples if _in_measured_stage(plan, sample.at_s, duration_s)]
+    measured = [sample for sample in samples if _in_measured_stages(plan, sample.at_s, duration_s)]
     lag_p99_s = quantile_or_none(statistics.histogram(Metric.SCHEDULE_LAG), 0.99)
     validity = validity_of(
         statistics, outcomes, samples, thresholds, duration_s=duration_s, unread=unread, workers=workers
@@ -304,7 +304,7 @@ def validity_of(
 ) -> Validity:
     """Whether a run may be believed, over its measured stages; for the arguments see `summarize`."""
     plan = statistics.plan
-    measured = [sample for sample in samples if _in_measured_stage(plan, sample.at_s, duration_s)]
+    measured = [sample for sample in samples if _in_measured_stages(plan, sample.at_s, duration_s)]
     lag_p99_s = quantile_or_none(statistics.histogram(Metric.SCHEDULE_LAG), 0.99)
     load = Load(
         plan.open_loop, statistics.count("offered"), statistics.count("shed"), lag_p99_s, _objective_s(thresholds)
@@ -353,9 +353,13 @@ def _line(threshold: Threshold, statistics: Statistics) -> ThresholdLine:
     return ThresholdLine(threshold.metric_key, threshold.text, result.observed, result.passed)
 
 
-def _in_measured_stage(plan: RunPlan, at_s: float, end_s: float) -> bool:
-    # A sample speaks for the second before it, which must lie within the stage.
-    return any(stage.measured and stage.start_s + 1 <= at_s <= min(stage.end_s, end_s) + 0.1 for stage in plan.stages)
+def _in_measured_stages(plan: RunPlan, at_s: float, end_s: float) -> bool:
+    # A sample speaks for the second before it, of which no part may lie in warm-up or after the end. It may belong to
+    # several measured stages: those of a compressed campaign can be shorter than a second.
+    begun_s, ended_s = at_s - 1, at_s - 0.1
+    if begun_s < plan.stages[0].start_s or ended_s > min(plan.stages[-1].end_s, end_s):
+        return False
+    return all(stage.measured or stage.end_s <= begun_s or stage.start_s >= ended_s for stage in plan.stages)
 
 
 def _objective_s(thresholds: Iterable[Threshold]) -> float | None:

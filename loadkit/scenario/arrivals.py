@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadkit.scenario.curve import Curve
-    from loadkit.scenario.schema import Arrivals, Scenario
+    from loadkit.scenario.processes import Arrivals
+    from loadkit.scenario.schema import Scenario
     from loadkit.scenario.timetable import StageSpan, Timetable
 
 
@@ -25,7 +24,7 @@ class Schedule:
     Args:
         timetable: Stages and their rate curve.
         arrivals: How arrivals follow the curve.
-        seed: Seed of Poisson arrivals; even arrivals need none.
+        seed: Seed of arrivals that are random; even ones need none.
 
     Attributes:
         stages: When each stage runs.
@@ -35,10 +34,10 @@ class Schedule:
         ValueError: If the timetable is that of a closed loop.
 
     Notes:
-        With the rate r(t), let L(t) be its integral from 0 to t: the number of arrivals expected by t. Poisson arrivals
-        are L^-1(E_1 + ... + E_k) for independent unit exponentials E (time change of the unit-rate Poisson process;
-        Cinlar, Introduction to Stochastic Processes, 1975, 4.7). Even arrivals are L^-1(k + 1/2) for k = 0, 1, ...,
-        so that a hold at 10/s for 1 s gives 10.
+        With the rate r(t), let L(t) be its integral from 0 to t: the number of arrivals expected by t. A process of
+        rate 1 that comes at a_1 < a_2 < ... becomes one of the rate r(t) that comes at L^-1(a_1), L^-1(a_2), ... So an
+        even one, a_k = k - 1/2, gives a hold at 10/s for 1 s 10 arrivals, and a Poisson one stays Poisson. See
+        `loadkit.scenario.processes` for the processes, `Curve` for L and its inverse.
     """
 
     def __init__(self, timetable: Timetable, arrivals: Arrivals, seed: int) -> None:
@@ -48,7 +47,7 @@ class Schedule:
         self.curve: Curve = timetable.curve
         self._timetable = timetable
         self._seed = seed
-        self._poisson = arrivals == "poisson"
+        self._process = arrivals.process
 
     @property
     def duration_s(self) -> float:
@@ -71,10 +70,16 @@ class Schedule:
         Args:
             max_block: Most arrivals in a block.
         """
-        areas = self._poisson_areas(max_block) if self._poisson else self._even_areas(max_block)
-        for area in areas:
-            if area.size:
-                yield self.times_at(area)
+        end, last_s = self._process.end(self.expected_arrivals), 0.0
+        for areas in self.endless_areas(max_block):
+            inside = areas[: np.searchsorted(areas, end)]
+            if inside.size:
+                # Where two areas are next to each other, the times found for them may be the wrong way round.
+                times_s = np.maximum.accumulate(np.maximum(self.times_at(inside), last_s))
+                last_s = float(times_s[-1])
+                yield times_s
+            if inside.size < areas.size:
+                return
 
     def stage_of(self, offsets_s: Floats) -> npt.NDArray[np.int64]:
         """Index of the stage that each time falls into; a time at a border belongs to the later stage."""
@@ -82,29 +87,7 @@ class Schedule:
 
     def endless_areas(self, max_block: int = 4096) -> Iterator[Floats]:
         """The areas under the rate curve at which arrivals come, going on after its end as if the curve did."""
-        if self._poisson:
-            reached, generator = 0.0, np.random.default_rng(self._seed)
-            while True:
-                areas = reached + np.cumsum(generator.standard_exponential(max_block))
-                yield areas
-                reached = float(areas[-1])
-        for first in itertools.count(0, max_block):
-            yield np.arange(first, first + max_block, dtype=np.float64) + 0.5
-
-    def _poisson_areas(self, max_block: int) -> Iterator[Floats]:
-        generator = np.random.default_rng(self._seed)
-        total, reached = self.expected_arrivals, 0.0
-        while reached < total:
-            steps = generator.standard_exponential(max_block)
-            steps[0] += reached
-            areas = np.cumsum(steps)
-            reached = float(areas[-1])
-            yield areas[areas < total]
-
-    def _even_areas(self, max_block: int) -> Iterator[Floats]:
-        count = math.ceil(round(self.expected_arrivals - 0.5, 6))  # a rounding error is no arrival
-        for first in range(0, count, max_block):
-            yield np.arange(first, min(first + max_block, count), dtype=np.float64) + 0.5
+        return self._process.areas(self._seed, max_block)
 
     def times_at(self, areas: Floats) -> Floats:
         """The inverse of the cumulative rate: when the area under the curve reaches each of these."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
 
-_SAMPLES_PER_PIECE = 257
+_SAMPLES_PER_PERIOD = 256
+_MOST_SAMPLES = 1 << 20
 _MOST_STEPS = 100
 _TOLERANCE = 1e-13
 
@@ -155,11 +156,11 @@ class Curve:
         """The highest rate; exact for straight lines, to about one part in 10^4 of a piece's swing for others."""
         ends = self.levels + self.slopes * np.diff(self.edges_s)
         straight = ~self._curved
-        peak = float(np.maximum(self.levels, ends)[straight].max(initial=0.0))
-        for piece in np.flatnonzero(self._curved):
-            times = np.linspace(0.0, self.edges_s[piece + 1] - self.edges_s[piece], _SAMPLES_PER_PIECE)
-            peak = max(peak, float(self._rates(np.full(times.shape, piece), times).max()))
-        return peak
+        pieces, within_s = self._samples
+        return max(
+            float(np.maximum(self.levels, ends)[straight].max(initial=0.0)),
+            float(self._rates(pieces, within_s).max(initial=0.0)),
+        )
 
     def rate_at(self, times_s: Floats) -> Floats:
         """Messages per second at given times; at a step, the later rate; zero outside the curve."""
@@ -188,6 +189,11 @@ class Curve:
             within_s[curved] = self._solve(pieces[curved], inside[curved])
         times: Floats = np.minimum(self.edges_s[pieces] + within_s, self.edges_s[pieces + 1])
         return times
+
+    def outline(self) -> tuple[Floats, Floats]:
+        """Times and rates for a drawing: both sides of every step, and enough between where it is not straight."""
+        times = np.union1d(self._grid, np.nextafter(self.edges_s[1:], 0.0))
+        return times, self.rate_at(times)
 
     def scaled(self, factor: float) -> Curve:
         """The same shape at another height."""
@@ -260,11 +266,21 @@ class Curve:
     @cached_property
     def _grid(self) -> Floats:
         """The edges, and places between those of pieces that are not straight."""
-        between = [
-            np.linspace(self.edges_s[piece], self.edges_s[piece + 1], _SAMPLES_PER_PIECE)
-            for piece in np.flatnonzero(self._curved)
-        ]
-        return np.unique(np.concatenate((self.edges_s, *between)))
+        pieces, within_s = self._samples
+        return np.unique(np.concatenate((self.edges_s, self.edges_s[pieces] + within_s)))
+
+    @cached_property
+    def _samples(self) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Places in pieces that are not straight, close together where the rate changes fast: pieces, times in them."""
+        pieces = np.flatnonzero(self._curved)
+        lengths_s = np.diff(self.edges_s)[pieces]
+        fastest = np.abs(np.where(self.weights[pieces] != 0, self.exponents[pieces], 0)).max(axis=1, initial=0.0)
+        periods = fastest * lengths_s / (2 * np.pi)
+        most = max(_MOST_SAMPLES // max(len(pieces), 1), 2)
+        counts = np.clip(np.ceil(periods * _SAMPLES_PER_PERIOD), 1, most).astype(np.int64) + 1
+        firsts = np.cumsum(counts) - counts
+        shares = (np.arange(counts.sum()) - np.repeat(firsts, counts)) / np.repeat(counts - 1, counts)
+        return np.repeat(pieces, counts), shares * np.repeat(lengths_s, counts)
 
     def _pieces(self, times_s: Floats) -> npt.NDArray[np.int64]:
         pieces = np.searchsorted(self.edges_s, times_s, side="right") - 1
@@ -290,15 +306,18 @@ class Curve:
         low = np.zeros_like(areas)
         high = self.edges_s[pieces + 1] - self.edges_s[pieces]
         length_s, guess = high, high * areas / np.maximum(self._areas_within(pieces, high), np.finfo(float).tiny)
+        settled = np.zeros(areas.shape, dtype=np.bool_)
         for _ in range(_MOST_STEPS):
             surplus = self._areas_within(pieces, guess) - areas
             low, high = np.where(surplus < 0, guess, low), np.where(surplus > 0, guess, high)
             with np.errstate(invalid="ignore", divide="ignore"):
                 better = guess - surplus / self._rates(pieces, guess)
             better = np.where((better >= low) & (better <= high), better, (low + high) / 2)
-            if np.all(np.abs(better - guess) <= _TOLERANCE * length_s):
-                return better
-            guess = better
+            close = np.abs(better - guess) <= _TOLERANCE * length_s
+            guess = np.where(settled, guess, better)  # what is found must not depend on what is asked with it
+            settled |= close
+            if settled.all():
+                break
         return guess
 
     def _resampled(self, edges_s: Floats) -> Curve:

@@ -9,9 +9,12 @@ import numpy as np
 
 from loadkit.errors import TargetError
 from loadkit.scenario.arrivals import schedule_of
+from loadkit.scenario.calendar import campaign_timetable
+from loadkit.scenario.campaign_words import campaign_lines, stage_lines
 from loadkit.scenario.channels import SMTP
-from loadkit.scenario.guardrails import NORMAL_CONNECTIONS_PER_MIN, NORMAL_SIZE_BYTES, check_target
+from loadkit.scenario.guardrails import check_target
 from loadkit.scenario.mix import DEFAULT_SIZE, build_templates, minimum_sizes
+from loadkit.scenario.quantities import exact_ratio
 from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
     """What a kind's messages are like on average.
 
     Args:
@@ -31,6 +34,7 @@ class _Kind:
         mean_bytes: Expected size of the content.
         most_bytes: Largest size of the content.
         mean_recipients: Expected number of recipients.
+        most_recipients: Largest number of recipients.
         subject: Its subject, or where its content comes from.
     """
 
@@ -39,12 +43,13 @@ class _Kind:
     mean_bytes: float
     most_bytes: int
     mean_recipients: float
+    most_recipients: int
     subject: str
 
 
 def describe(scenario: Scenario) -> str:
     """Several lines of plain words about a scenario."""
-    kinds = _kinds(scenario)
+    kinds = kinds_of(scenario)
     lines = [f"Scenario {scenario.name}, seed {scenario.seed}."]
     lines += scenario.description.strip().splitlines()
     lines += ["", *_timing(scenario), *_volume(scenario, kinds), "", "Messages:"]
@@ -58,7 +63,7 @@ def describe(scenario: Scenario) -> str:
         *_delivery(scenario),
     ]
     lines += ["", *_thresholds(scenario)]
-    notes = list(_notes(scenario, kinds))
+    notes = list(_notes(scenario))
     if notes:
         lines += ["", *notes]
     return "\n".join(lines) + "\n"
@@ -73,17 +78,25 @@ def expected_messages(scenario: Scenario) -> float | None:
 def _timing(scenario: Scenario) -> Iterator[str]:
     load = scenario.load
     if load.open_loop:
+        if scenario.campaign is not None:
+            yield from campaign_lines(scenario.campaign, campaign_timetable(scenario.campaign))
         schedule = schedule_of(scenario)
         duration_s, count = schedule.duration_s, schedule.expected_arrivals
-        yield f"Arrivals follow a schedule ({load.arrivals}), whatever the target does."
+        yield f"Arrivals follow a schedule ({load.arrivals.process.words}), whatever the target does."
         yield (
             f"About {count:,.0f} messages in {format_duration(duration_s)}: {format_rate(count / duration_s)} on "
             f"average, {format_rate(schedule.peak_per_s)} at the peak."
         )
+        if load.scale is not None:
+            yield f"Rates are scaled to {exact_ratio(load.scale)} of what is written."
+        if scenario.campaign is not None:
+            yield from stage_lines(scenario.timetable)
+            return
         for span, stage, curve in zip(schedule.stages, load.stages, load.curves, strict=True):
-            rate = _rate_words(stage, curve)
+            messages = "" if stage.shape is None else f", about {curve.area:,.0f} messages"
             warm_up = "" if span.measured else ", not measured"
-            yield f"  {span.name}: {rate} for {format_duration(span.end_s - span.start_s)}{warm_up}"
+            rate = f"{_rate_words(stage, curve)} for {format_duration(curve.duration_s)}"
+            yield f"  {span.name}: {rate}{messages}{warm_up}"
     elif load.duration_s is not None:
         warm_up = f" after a warm-up of {format_duration(load.warm_up_s)}" if load.warm_up_s else ""
         yield (
@@ -95,12 +108,14 @@ def _timing(scenario: Scenario) -> Iterator[str]:
 
 
 def _rate_words(stage: Stage, curve: Curve) -> str:
+    if stage.shape is not None:
+        return stage.shape.words
     if stage.rate_per_s is not None:
         return format_rate(stage.rate_per_s)
     return f"{format_rate(float(curve.levels[0]))} to {format_rate(curve.final_per_s)}"
 
 
-def _volume(scenario: Scenario, kinds: list[_Kind]) -> Iterator[str]:
+def _volume(scenario: Scenario, kinds: list[Kind]) -> Iterator[str]:
     mean_bytes = sum(kind.share * kind.mean_bytes for kind in kinds)
     mean_recipients = sum(kind.share * kind.mean_recipients for kind in kinds)
     count = expected_messages(scenario)
@@ -110,12 +125,13 @@ def _volume(scenario: Scenario, kinds: list[_Kind]) -> Iterator[str]:
         yield f"In all about {format_size(count * mean_bytes)} of content to {count * mean_recipients:,.0f} recipients."
 
 
-def _kinds(scenario: Scenario) -> list[_Kind]:
+def kinds_of(scenario: Scenario) -> list[Kind]:
+    """What each kind's messages are like, in the scenario's order."""
     total_weight = sum(kind.weight for kind in scenario.messages.values())
     return [_kind(name, kind, kind.weight / total_weight, scenario) for name, kind in scenario.messages.items()]
 
 
-def _kind(name: str, kind: MessageKind, share: float, scenario: Scenario) -> _Kind:
+def _kind(name: str, kind: MessageKind, share: float, scenario: Scenario) -> Kind:
     minimums = minimum_sizes(kind, build_templates(kind, scenario.senders.domain))
     size = kind.size or DEFAULT_SIZE
     if kind.corpus is not None:
@@ -127,10 +143,10 @@ def _kind(name: str, kind: MessageKind, share: float, scenario: Scenario) -> _Ki
         else:
             subject = f'"{kind.subject}"'
         mean_bytes, most_bytes = max(size.mean, minimums[0]), max(size.most, minimums[0])
-    return _Kind(name, share, mean_bytes, most_bytes, kind.recipients.mean, subject)
+    return Kind(name, share, mean_bytes, most_bytes, kind.recipients.mean, kind.recipients.most, subject)
 
 
-def _kind_line(kind: _Kind) -> str:
+def _kind_line(kind: Kind) -> str:
     recipients = f"{kind.mean_recipients:.3g} recipient{'s' if kind.mean_recipients != 1 else ''}"
     size = format_size(kind.mean_bytes)
     if kind.most_bytes > kind.mean_bytes:
@@ -207,17 +223,9 @@ def _thresholds(scenario: Scenario) -> Iterator[str]:
         yield f"  {threshold}{abort}"
 
 
-def _notes(scenario: Scenario, kinds: list[_Kind]) -> Iterator[str]:
-    """What a provider would look at twice."""
-    for kind in kinds:
-        if kind.most_bytes > NORMAL_SIZE_BYTES:
-            yield f"Note: {kind.name} can be larger than {NORMAL_SIZE_BYTES // 10**6} MB, more than providers expect."
-    per_session = scenario.sessions.messages_per_session
-    if scenario.load.open_loop and per_session is not None:
-        peak_per_s = schedule_of(scenario).peak_per_s
-        connections_per_min = 60 * peak_per_s / per_session.mean
-        if connections_per_min > NORMAL_CONNECTIONS_PER_MIN:
-            yield (
-                f"Note: at the peak about {connections_per_min:,.0f} new connections a minute, where providers "
-                f"expect up to {NORMAL_CONNECTIONS_PER_MIN} from one source."
-            )
+def _notes(scenario: Scenario) -> Iterator[str]:
+    """What should be known before it is run."""
+    events = () if scenario.campaign is None else scenario.campaign.events
+    shapes = (*(stage.shape for stage in scenario.load.stages), *(event.shape for event in events))
+    for note in dict.fromkeys(note for shape in shapes if shape is not None for note in shape.notes):
+        yield f"Note: {note}"

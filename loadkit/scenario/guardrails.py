@@ -17,10 +17,6 @@ DEFAULT_PORTS = {"smtp": 25, "smtps": 465, "lmtp": 24}
 RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
 RESERVED_TOP_DOMAINS = ("test", "invalid", "example")
 
-# What a provider takes for normal traffic; more looks like an attack from where it sits.
-NORMAL_SIZE_BYTES = 30_000_000
-NORMAL_CONNECTIONS_PER_MIN = 500
-
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _PORT = re.compile(r":[0-9]{1,5}")

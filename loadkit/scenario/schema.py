@@ -16,17 +16,22 @@ from pydantic import (
 
 from loadkit.errors import LoadkitError
 from loadkit.scenario.block import Block
+from loadkit.scenario.calendar import campaign_timetable, stood_in
+from loadkit.scenario.campaign import Campaign
 from loadkit.scenario.channels import SMTP, Channel, channel_findings, left_out_kinds
 from loadkit.scenario.curve import Curve
 from loadkit.scenario.distributions import Constant
-from loadkit.scenario.findings import Finding, FindingsError, raise_findings, suggest
+from loadkit.scenario.findings import Finding, FindingsError, KeyPath, raise_findings, suggest
 from loadkit.scenario.guardrails import (
     TargetAddress,
     check_recipient_domain,
     parse_target_url,
 )
+from loadkit.scenario.limits import Guardrails
+from loadkit.scenario.processes import POISSON, Arrivals
 from loadkit.scenario.quantities import (
     MAX_DURATION_S,
+    MAX_RATE_PER_S,
     MAX_SIZE_BYTES,
     Duration,
     Flag,
@@ -34,11 +39,13 @@ from loadkit.scenario.quantities import (
     Number,
     PositiveDuration,
     Rate,
+    Ratio,
     RecipientsDistribution,
     Size,
     SizeDistribution,
     WholeNumber,
 )
+from loadkit.scenario.shapes import Shape
 from loadkit.scenario.texts import (
     AllowedHost,
     ContentType,
@@ -56,18 +63,18 @@ from loadkit.scenario.texts import (
 )
 from loadkit.scenario.thresholds import Threshold, ThresholdError, parse_metric_key, parse_threshold
 from loadkit.scenario.timetable import Leg, StageSpan, Timetable
-from loadkit.units import format_duration, format_size
+from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_STAGES = 1000
 MAX_MESSAGES = 2**31 - 1  # a ledger numbers the messages of a run with 31 bits
 
 DEFAULT_SUBJECT = "loadkit message"
 WARM_UP_STAGE = "warm-up"
 MAIN_STAGE = "main"
 
-Arrivals = Literal["poisson", "even"]
 Executor = Literal["arrival_rate", "sessions", "shared_messages"]
 OnWorkerLoss = Literal["continue", "stop"]
 
@@ -164,44 +171,74 @@ class Sessions(Block):
     retry: Retry = Retry()
     stop_after: Literal["connect", "ehlo", "rcpt", "data", "dot"] = "dot"
 
+    @property
+    def one_message_each(self) -> bool:
+        """Whether each message is a connection of its own, because it is given up half-way."""
+        return self.stop_after in {"connect", "ehlo", "data"}
+
 
 class Stage(Block):
-    """A piece of the rate curve: `rate` holds, `from` and `to` ramp, `to` alone ramps from where the last one ended."""
+    """A piece of the rate curve.
+
+    `rate` holds, `from` and `to` ramp, `to` alone ramps from where the last one ended, `shape` is all else. The
+    duration may be left out where the shape has a length of its own.
+    """
 
     name: Name
-    duration_s: PositiveDuration = Field(alias="duration")
+    duration_s: PositiveDuration | None = Field(None, alias="duration")
     rate_per_s: Rate | None = Field(None, alias="rate")
     from_per_s: Rate | None = Field(None, alias="from")
     to_per_s: Rate | None = Field(None, alias="to")
+    shape: Shape | None = None
     measure: Flag = True
+
+    @property
+    def length_s(self) -> float:
+        """How long it lasts in seconds: its duration, or its shape's own length."""
+        own_s = self.shape.length_s if self.shape is not None else None
+        return self.duration_s or own_s or 0.0
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         ramp = self.from_per_s is not None or self.to_per_s is not None
         if self.rate_per_s is not None and ramp:
             raise FindingsError(Finding("both holds and ramps", fix="give rate, or from and to"))
-        if self.rate_per_s is None and self.to_per_s is None:
-            raise FindingsError(Finding("has no rate", fix="give rate, or from and to"))
+        if self.shape is not None and (ramp or self.rate_per_s is not None):
+            raise FindingsError(Finding("has both a rate and a shape", fix="give rate, or from and to, or shape"))
+        if self.rate_per_s is None and self.to_per_s is None and self.shape is None:
+            raise FindingsError(Finding("has no rate", fix="give rate, or from and to, or shape"))
+        if not self.length_s:
+            raise FindingsError(Finding("is missing", ("duration",)))
+        if self.shape is not None:
+            raise_findings(self._shape_misfits(self.shape))
         return self
 
+    def _shape_misfits(self, shape: Shape) -> Iterator[Finding]:
+        found = [Finding(one.message, ("shape", *one.key), one.fix) for one in shape.misfits(self.length_s)]
+        yield from found
+        if not found and (peak_per_s := shape.curve(self.length_s).peak_per_s) > MAX_RATE_PER_S:
+            yield Finding(f"reaches {format_rate(peak_per_s)}", ("shape",), f"at most {format_rate(MAX_RATE_PER_S)}")
+
     def curve(self, last_per_s: float) -> Curve:
-        """Its rate over its duration.
+        """Its rate over its length.
 
         Args:
             last_per_s: Rate at the end of the stage before, from which a lone `to` ramps.
         """
+        if self.shape is not None:
+            return self.shape.curve(self.length_s)
         if self.rate_per_s is not None:
-            return Curve.hold(self.rate_per_s, self.duration_s)
+            return Curve.hold(self.rate_per_s, self.length_s)
         start_per_s = last_per_s if self.from_per_s is None else self.from_per_s
-        return Curve.ramp(start_per_s, self.to_per_s or 0.0, self.duration_s)
+        return Curve.ramp(start_per_s, self.to_per_s or 0.0, self.length_s)
 
 
 _REQUIRED = {
-    "arrival_rate": ("stages",),
+    "arrival_rate": (),
     "sessions": ("sessions", "duration"),
     "shared_messages": ("sessions", "messages"),
 }
-_OPTIONAL = {"arrival_rate": ("arrivals", "queue"), "sessions": ("warm_up",), "shared_messages": ()}
+_OPTIONAL = {"arrival_rate": ("stages", "scale", "arrivals", "queue"), "sessions": ("warm_up",), "shared_messages": ()}
 _OF_EVERY_EXECUTOR = ("executor", "grace", "on_worker_loss")
 
 
@@ -209,11 +246,12 @@ class Load(Block):
     """When messages are sent: by a rate curve, or as fast as a number of sessions can."""
 
     executor: Executor = "arrival_rate"
-    arrivals: Arrivals = "poisson"
+    arrivals: Arrivals = POISSON
     queue: WholeNumber = Field(10_000, ge=0, le=10_000_000)
     grace_s: Duration = Field(30.0, alias="grace")
     on_worker_loss: OnWorkerLoss = "continue"
-    stages: tuple[Stage, ...] = Field((), max_length=1000)
+    stages: tuple[Stage, ...] = Field((), max_length=MAX_STAGES)
+    scale: Ratio | None = None
     sessions: WholeNumber | None = Field(None, ge=1, le=100_000)
     messages: WholeNumber | None = Field(None, ge=1, le=MAX_MESSAGES)
     duration_s: PositiveDuration | None = Field(None, alias="duration")
@@ -254,7 +292,7 @@ class Load(Block):
     @model_validator(mode="after")
     def _fits_its_executor(self) -> Self:
         raise_findings(self._misplaced_keys())
-        if self.open_loop:
+        if self.open_loop and "stages" in self.model_fields_set:
             raise_findings(self._wrong_stages())
         return self
 
@@ -273,7 +311,7 @@ class Load(Block):
             yield Finding("must hold at least one stage", ("stages",))
             return
         first = self.stages[0]
-        if first.rate_per_s is None and first.from_per_s is None:
+        if first.rate_per_s is None and first.from_per_s is None and first.shape is None:
             yield Finding("the first stage ramps from nowhere", ("stages", 0), "add from: 0/s")
             return
         for index, stage in enumerate(self.stages):
@@ -284,7 +322,7 @@ class Load(Block):
         yield from self._wrong_totals()
 
     def _wrong_totals(self) -> Iterator[Finding]:
-        if sum(stage.duration_s for stage in self.stages) > MAX_DURATION_S:
+        if sum(stage.length_s for stage in self.stages) > MAX_DURATION_S:
             yield Finding(f"the stages last longer than {format_duration(MAX_DURATION_S)}", ("stages",))
         messages = sum(curve.area for curve in self.curves)
         if not 1 <= messages <= MAX_MESSAGES:
@@ -297,6 +335,8 @@ class Load(Block):
         meant = {*_REQUIRED[self.executor], *_OPTIONAL[self.executor], *_OF_EVERY_EXECUTOR}
         fields = type(self).model_fields
         unread = {name for name, field in fields.items() if (field.alias or name) not in meant}
+        if not self.stages:  # those of a campaign
+            unread.add("stages")
         return {key: value for key, value in handler(self).items() if key in meant and key not in unread}
 
 
@@ -409,18 +449,24 @@ class Scenario(Block):
     seed: WholeNumber = Field(1, ge=0, le=2**63 - 1)
     target: Target = Target()
     sessions: Sessions = Sessions()
+    campaign: Campaign | None = None
     load: Load
     channels: dict[Name, Channel] = Field(default_factory=dict, max_length=20)
     messages: dict[Name, MessageKind] = Field(min_length=1, max_length=100)
     senders: Senders = Senders()
     recipients: Recipients = Recipients()
     delivery: Delivery = Delivery()
+    guardrails: Guardrails = Guardrails()
     thresholds: dict[str, tuple[ThresholdSpec, ...]] = Field(default_factory=dict)
 
     @property
     def timetable(self) -> Timetable:
         """When the stages are and how many messages per second are sent when: for all who ask, whatever it is from."""
-        return self.load.timetable
+        if self.campaign is None:
+            timetable = self.load.timetable
+        else:
+            timetable = stood_in(campaign_timetable(self.campaign), self.campaign.test)
+        return timetable if self.load.scale is None else timetable.scaled(self.load.scale)
 
     def threshold_list(self) -> tuple[Threshold, ...]:
         """All thresholds in file order, but for those on kinds that are left out."""
@@ -431,6 +477,11 @@ class Scenario(Block):
             if dict(parse_metric_key(metric)[1]).get("kind") not in left_out
             for spec in specs
         )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_campaign_needs_no_load(cls, data: object) -> object:
+        return {"load": {}, **data} if isinstance(data, dict) and "campaign" in data else data
 
     # A field's validator sees the fields before it that are valid, so a wrong block does not hide problems of others.
 
@@ -459,6 +510,33 @@ class Scenario(Block):
             raise_findings(channel_findings(messages, info.data["channels"], open_loop=open_loop))
         return messages
 
+    @field_validator("campaign")
+    @classmethod
+    def _can_be_sent(cls, campaign: Campaign | None) -> Campaign | None:
+        if campaign is None:
+            return None
+        try:
+            timetable = stood_in(campaign_timetable(campaign), campaign.test)
+        except ValueError as error:
+            raise FindingsError(Finding(str(error))) from error
+        key = () if campaign.test is None else ("test",)
+        raise_findings(_wrong_timetable(timetable, key))
+        return campaign
+
+    @field_validator("load")
+    @classmethod
+    def _has_one_curve(cls, load: Load, info: ValidationInfo) -> Load:
+        if "campaign" not in info.data:  # it is wrong by itself
+            return load
+        if info.data["campaign"] is None:
+            if load.open_loop and not load.stages:
+                raise FindingsError(Finding(f"is missing: the executor {load.executor} needs it", ("stages",)))
+        elif not load.open_loop:
+            raise FindingsError(Finding(f"{load.executor} can't follow a campaign", ("executor",), "arrival_rate"))
+        elif load.stages:
+            raise FindingsError(Finding("can't stand beside a campaign", ("stages",), "keep one of them"))
+        return load
+
     @field_validator("recipients")
     @classmethod
     def _are_enough(cls, recipients: Recipients, info: ValidationInfo) -> Recipients:
@@ -475,6 +553,11 @@ class Scenario(Block):
     ) -> dict[str, tuple[ThresholdSpec, ...]]:
         load: Load | None = info.data.get("load")
         stages = load.stage_names if load is not None else None
+        if (campaign := info.data.get("campaign")) is not None:
+            timetable = stood_in(campaign_timetable(campaign), campaign.test)
+            stages = {span.name: span.measured for span in timetable.stages}
+        elif "campaign" not in info.data:
+            stages = None
         findings: list[Finding] = []
         for metric, specs in thresholds.items():
             try:
@@ -489,6 +572,16 @@ class Scenario(Block):
                     findings.append(Finding(str(error), (metric, index), error.fix))
         raise_findings(findings)
         return thresholds
+
+
+def _wrong_timetable(timetable: Timetable, key: KeyPath) -> Iterator[Finding]:
+    assert timetable.curve is not None
+    messages = timetable.curve.area
+    if not 1 <= messages <= MAX_MESSAGES:
+        message = f"a run of it would send {messages:,.10g} messages"
+        yield Finding(message, key, f"1 to {MAX_MESSAGES:,} are possible; see test: scale, compress, window")
+    if len(timetable.stages) > MAX_STAGES:
+        yield Finding(f"its days and events make {len(timetable.stages):,} stages", (), f"at most {MAX_STAGES:,}")
 
 
 def _check_tags(metric_key: str, kinds: dict[str, MessageKind] | None, stages: dict[str, bool] | None) -> None:

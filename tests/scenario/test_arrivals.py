@@ -45,10 +45,10 @@ def area_until(load: Load, time_s: float) -> float:
     area, start_s = 0.0, 0.0
     for stage, curve in zip(load.stages, load.curves, strict=True):
         first, last = float(curve.levels[0]), curve.final_per_s
-        inside_s = min(max(time_s - start_s, 0.0), stage.duration_s)
-        rate_here = first + (last - first) * inside_s / stage.duration_s
+        inside_s = min(max(time_s - start_s, 0.0), stage.length_s)
+        rate_here = first + (last - first) * inside_s / stage.length_s
         area += (first + rate_here) / 2 * inside_s
-        start_s += stage.duration_s
+        start_s += stage.length_s
     return area
 
 
@@ -308,5 +308,5 @@ def test_bundled_schedules_have_the_counts_worked_out_by_hand(name: str, counts:
 
     assert plan.expected_arrivals == pytest.approx(sum(counts), rel=1e-12)
     # Even arrivals are exact; Poisson ones lie within five standard deviations.
-    spread = 0.0 if scenario.load.arrivals == "even" else 5.0
+    spread = 0.0 if scenario.load.arrivals.even else 5.0
     assert np.all(np.abs(drawn - np.array(counts)) <= spread * np.sqrt(counts))

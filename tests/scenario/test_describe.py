@@ -90,10 +90,6 @@ def test_a_closed_loop_in_words(load: str, words: str, count: int | None) -> Non
         ),
         ("sessions: {stop_after: rcpt}", "Conversations stop after rcpt: nothing is delivered."),
         (
-            "sessions: {messages_per_session: {uniform: [1, 9]}}",
-            "Note: at the peak about 600 new connections a minute, where providers expect up to 500 from one source.",
-        ),
-        (
             "thresholds: {transaction_failed: ['rate < 1%', {check: rate < 20%, abort_on_fail: true, delay: 10s}]}",
             (
                 "It passes if:\n  transaction_failed: rate < 1%\n"
@@ -104,12 +100,6 @@ def test_a_closed_loop_in_words(load: str, words: str, count: int | None) -> Non
 )
 def test_what_else_is_said(block: str, words: str) -> None:
     assert words in describe(parse_scenario(f"{HOLD}{MESSAGES}{block}\n"))
-
-
-def test_large_messages_are_noted() -> None:
-    text = describe(parse_scenario(HOLD + "messages: {note: {size: {uniform: [1KiB, 31MB]}}}\n"))
-
-    assert "Note: note can be larger than 30 MB, more than providers expect." in text
 
 
 def test_kinds_that_are_more_than_a_size() -> None:

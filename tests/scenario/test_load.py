@@ -13,6 +13,7 @@ from loadkit.errors import Problem, ScenarioError, UsageError
 from loadkit.scenario.distributions import Constant, Lognormal, Table, Uniform
 from loadkit.scenario.guardrails import TargetAddress
 from loadkit.scenario.load import dump_effective, load_scenario, parse_scenario, read_scenario_text
+from loadkit.scenario.processes import POISSON
 from loadkit.scenario.quantities import exact_duration, exact_rate, exact_size
 from loadkit.scenario.schema import Scenario
 from loadkit.units import parse_duration, parse_rate, parse_size
@@ -73,7 +74,7 @@ def test_defaults() -> None:
     assert (timeouts.connect_s, timeouts.banner_s, timeouts.tls_s, timeouts.ehlo_s) == (30, 60, 30, 30)
     assert (timeouts.auth_s, timeouts.mail_s, timeouts.rcpt_s, timeouts.data_s) == (30, 60, 60, 60)
     assert (timeouts.dot_s, timeouts.quit_s) == (120, 5)
-    assert (load.executor, load.arrivals, load.queue, load.grace_s) == ("arrival_rate", "poisson", 10_000, 30)
+    assert (load.executor, load.arrivals, load.queue, load.grace_s) == ("arrival_rate", POISSON, 10_000, 30)
     assert scenario.messages["note"].recipients == Constant(1)
     assert (scenario.recipients.local_part, scenario.recipients.domain, scenario.recipients.count) == (
         "user",
