@@ -101,7 +101,7 @@ def _kinds(scenario: Scenario) -> list[_Kind]:
 
 
 def _kind(name: str, kind: MessageKind, share: float, scenario: Scenario) -> _Kind:
-    minimums = [template.minimum_bytes for template in build_templates(kind, scenario.senders.domain)]
+    minimums = [template.minimum_bytes for template in build_templates(kind, scenario.correspondents)]
     size = kind.size or DEFAULT_SIZE
     if kind.corpus is not None:
         mean_bytes, most_bytes = float(np.mean(minimums)), max(minimums)

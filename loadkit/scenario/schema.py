@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -16,10 +14,13 @@ from pydantic import (
 )
 
 from loadkit.errors import LoadkitError
+from loadkit.scenario.block import Block
+from loadkit.scenario.content import Attachment, Content, Signature, field_findings
 from loadkit.scenario.distributions import Constant
 from loadkit.scenario.findings import Finding, FindingsError, raise_findings, suggest
 from loadkit.scenario.guardrails import (
     TargetAddress,
+    ascii_domain,
     check_recipient_domain,
     parse_target_url,
 )
@@ -33,17 +34,14 @@ from loadkit.scenario.quantities import (
     PositiveDuration,
     Rate,
     RecipientsDistribution,
-    Size,
     SizeDistribution,
     WholeNumber,
 )
 from loadkit.scenario.texts import (
+    AddressDomain,
     AllowedHost,
-    ContentType,
     Corpus,
-    Domain,
     EnvironmentName,
-    FileName,
     HeaderText,
     IpAddress,
     LocalPart,
@@ -53,6 +51,8 @@ from loadkit.scenario.texts import (
     TargetUrl,
 )
 from loadkit.scenario.thresholds import Threshold, ThresholdError, parse_metric_key, parse_threshold
+from loadkit.smtp.fields import Correspondents, NumberedAddress, parse_text
+from loadkit.smtp.transfer import Transfer
 from loadkit.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -66,12 +66,6 @@ MAIN_STAGE = "main"
 
 Executor = Literal["arrival_rate", "sessions", "shared_messages"]
 OnWorkerLoss = Literal["continue", "stop"]
-
-
-class Block(BaseModel):
-    """A YAML block: frozen, and refusing keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Auth(Block):
@@ -278,14 +272,6 @@ def _executors_with(key: str) -> list[str]:
     return [executor for executor in _REQUIRED if key in _REQUIRED[executor] or key in _OPTIONAL[executor]]
 
 
-class Attachment(Block):
-    """A file of given size in a message; its bytes are pseudo-random."""
-
-    name: FileName
-    size_bytes: Size = Field(alias="size")
-    type: ContentType
-
-
 class MessageKind(Block):
     """One kind of message; its share of all messages is its weight over the sum of weights."""
 
@@ -293,8 +279,34 @@ class MessageKind(Block):
     subject: HeaderText = DEFAULT_SUBJECT
     size: SizeDistribution | None = None
     recipients: RecipientsDistribution = Constant(1)
+    body: Content | None = None
+    html: Content | None = None
+    transfer: Transfer | None = None
+    utf8: Flag = False
+    unique: Flag = False
+    signature: Signature | None = None
     attachments: tuple[Attachment, ...] = Field((), max_length=20)
     corpus: Corpus | None = None
+
+    @property
+    def padded(self) -> bool:
+        """Whether filler brings messages to a size."""
+        return self.corpus is None and (self.size is not None or (self.body is None and self.html is None))
+
+    @property
+    def personal(self) -> bool:
+        """Whether messages differ in more than their size, or hold more than filler and made-up files."""
+        return (
+            any((self.body, self.html, self.transfer, self.utf8, self.unique, self.signature))
+            or any(attachment.folder is not None for attachment in self.attachments)
+            or (self.corpus is None and any(not isinstance(piece, str) for piece in parse_text(self.subject)))
+        )
+
+    @field_validator("subject")
+    @classmethod
+    def _has_known_fields(cls, subject: str) -> str:
+        raise_findings(field_findings(subject))
+        return subject
 
     @model_validator(mode="after")
     def _one_source_of_content(self) -> Self:
@@ -302,10 +314,20 @@ class MessageKind(Block):
             given = {
                 "subject": self.subject != DEFAULT_SUBJECT,
                 "size": self.size is not None,
+                "body": self.body is not None,
+                "html": self.html is not None,
+                "transfer": self.transfer is not None,
+                "utf8": self.utf8,
+                "unique": self.unique,
+                "signature": self.signature is not None,
                 "attachments": bool(self.attachments),
             }
             raise_findings(Finding("is fixed by the corpus", (key,), "remove it") for key in given if given[key])
-        total_bytes = sum(attachment.size_bytes for attachment in self.attachments)
+        if self.transfer is not None and self.body is None and self.html is None:
+            raise FindingsError(
+                Finding("is how body and html are encoded, and there is neither", ("transfer",), "remove it")
+            )
+        total_bytes = sum(attachment.size_bytes or 0 for attachment in self.attachments)
         if total_bytes > MAX_SIZE_BYTES:
             message = f"add up to {format_size(total_bytes)}, more than {format_size(MAX_SIZE_BYTES)}"
             raise FindingsError(Finding(message, ("attachments",)))
@@ -316,15 +338,21 @@ class Addresses(Block):
     """Numbered addresses: local part, number from 0, @, domain."""
 
     local_part: LocalPart
-    domain: Domain
+    domain: AddressDomain
     count: WholeNumber = Field(ge=1, le=100_000_000)
+
+    @property
+    def numbered(self) -> NumberedAddress:
+        """The addresses as they are sent: only with a local part in UTF-8 may the domain be in UTF-8 as well."""
+        domain = ascii_domain(self.domain) if self.local_part.isascii() else self.domain
+        return NumberedAddress(self.local_part, domain, self.count)
 
 
 class Senders(Addresses):
     """The addresses that messages come from."""
 
     local_part: LocalPart = "sender"
-    domain: Domain = "example.com"
+    domain: AddressDomain = "example.com"
     count: WholeNumber = Field(10, ge=1, le=100_000_000)
 
 
@@ -332,9 +360,9 @@ class Recipients(Addresses):
     """The addresses that messages go to."""
 
     local_part: LocalPart = "user"
-    domain: Domain = "example.com"
+    domain: AddressDomain = "example.com"
     count: WholeNumber = Field(10_000, ge=1, le=100_000_000)
-    allow: tuple[Domain, ...] = ()
+    allow: tuple[AddressDomain, ...] = ()
 
     @model_validator(mode="after")
     def _are_nobody_or_allowed(self) -> Self:
@@ -387,11 +415,16 @@ class Scenario(Block):
     senders: Senders = Senders()
     recipients: Recipients = Recipients()
     delivery: Delivery = Delivery()
-    thresholds: dict[str, tuple[ThresholdSpec, ...]] = {}
+    thresholds: dict[str, tuple[ThresholdSpec, ...]] = Field(default_factory=dict)
 
     def threshold_list(self) -> tuple[Threshold, ...]:
         """All thresholds in file order."""
         return tuple(spec.threshold(metric) for metric, specs in self.thresholds.items() for spec in specs)
+
+    @property
+    def correspondents(self) -> Correspondents:
+        """Whom messages are from and to."""
+        return Correspondents(self.senders.numbered, self.recipients.numbered)
 
     # A field's validator sees the fields before it that are valid, so a wrong block does not hide problems of others.
 

@@ -96,14 +96,13 @@ class Pattern:
     def __init__(self, pieces: Iterable[bytes | Slot]) -> None:
         pieces = list(pieces)
         places = [piece.place for piece in pieces if isinstance(piece, Slot)]
-        self._form = b"".join(
-            piece.form if isinstance(piece, Slot) else piece.replace(b"%", b"%%") for piece in pieces
-        )
+        self._form = b"".join(piece.form if isinstance(piece, Slot) else piece.replace(b"%", b"%%") for piece in pieces)
         self._pick: Callable[[Sequence[Any]], Any] = itemgetter(*places) if places else _none
 
     def fill(self, values: Sequence[Any]) -> bytes:
         """The bytes for a message with these values."""
-        return self._form % self._pick(values)
+        filled: bytes = self._form % self._pick(values)
+        return filled
 
 
 def _none(_values: Sequence[Any]) -> tuple[()]:
@@ -124,8 +123,9 @@ class NumberedAddress:
     domain: str
     count: int
 
-    def __str__(self) -> str:
-        return f"{self.local_part}{self.count - 1}@{self.domain}"
+    def at(self, number: int) -> str:
+        """The address of a number, modulo how many there are."""
+        return f"{self.local_part}{number % self.count}@{self.domain}"
 
     def form(self, escape: Escape = str) -> bytes:
         """The address in the notation of ``%``."""
@@ -161,7 +161,7 @@ class Correspondents:
 
     def _longest(self, field: Field) -> str:
         address = self._address(field)
-        return _LONGEST[field] if address is None else str(address)
+        return _LONGEST[field] if address is None else address.at(address.count - 1)
 
     def _address(self, field: Field) -> NumberedAddress | None:
         return {Field.RECIPIENT: self.recipient, Field.SENDER: self.sender}.get(field)

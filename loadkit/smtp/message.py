@@ -151,23 +151,21 @@ class Template:
         return cls(head, head)
 
     @classmethod
-    def with_attachments(
-        cls, *, subject: str, sender_domain: str, attachments: tuple[tuple[str, int, str], ...]
-    ) -> Template:
+    def with_attachments(cls, *, subject: str, sender_domain: str, attachments: tuple[AttachedFile, ...]) -> Template:
         """A multipart message: the attachments, then a text part of filler.
 
         Args:
             subject: Subject in any script.
             sender_domain: Domain of the From header.
-            attachments: Name, decoded size in bytes and content type of each.
+            attachments: The files.
         """
         boundary = b"=_loadkit_part"
         head = [
             _headers(subject, sender_domain),
             b'Content-Type: multipart/mixed; boundary="%b"\r\n\r\n' % boundary,
         ]
-        for name, size_bytes, content_type in attachments:
-            part = AttachedFile.random(name, size_bytes, content_type).part()
+        for file in attachments:
+            part = file.part()
             head.append(b"--%b\r\n%b\r\n%b" % (boundary, part.header, part.content))
         head.append(b"--%b\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n" % boundary)
         fixed = b"".join(head)

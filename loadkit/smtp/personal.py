@@ -52,9 +52,7 @@ class PersonalTemplate:
         "padded",
     )
 
-    def __init__(
-        self, letter: Letter, *, seal: Sequence[bytes | Slot] = (), signer: DkimSigner | None = None
-    ) -> None:
+    def __init__(self, letter: Letter, *, seal: Sequence[bytes | Slot] = (), signer: DkimSigner | None = None) -> None:
         content = letter.content()
         self._header = Pattern([*seal, *letter.header(), content.header, b"\r\n"])
         self._encoded = tuple(piece.content for piece in content.body if isinstance(piece, Encoded))

@@ -38,10 +38,10 @@ def sized_signature(domain: str, selector: str, bits: int) -> tuple[bytes | Slot
     body_hash = b64encode(generator.randbytes(32)).decode()
     seal = b64encode(generator.randbytes(bits // 8))[_LINE:].decode()
     lines = "".join(f"\r\n {seal[start : start + _LINE]}" for start in range(0, len(seal), _LINE))
-    head = f"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d={domain};\r\n i=@{domain}; q=dns/txt; s={selector}; t="
+    head = f"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d={domain};\r\n i=@{domain}; "
     middle = f";\r\n h={' : '.join(_SIGNED[:4])} :\r\n {' : '.join(_SIGNED[4:])};\r\n bh={body_hash};\r\n b="
     return (
-        head.encode(),
+        f"{head}q=dns/txt; s={selector}; t=".encode(),
         Slot(Field.SECOND, b"%d"),
         middle.encode(),
         Slot(Field.SEAL, b"%b"),

@@ -98,9 +98,7 @@ def encode_subject(text: Text, correspondents: Correspondents, *, utf8: bool) ->
     return tuple(pieces)
 
 
-def _quoted_printable(
-    text: Text, correspondents: Correspondents, escape: Escape
-) -> Iterator[bytes | Slot]:
+def _quoted_printable(text: Text, correspondents: Correspondents, escape: Escape) -> Iterator[bytes | Slot]:
     """Fields stand on lines of their own, between soft line breaks, so that no line grows too long by them."""
     for piece, following in zip(text, (*text[1:], "\n"), strict=True):
         if isinstance(piece, Field):
