@@ -85,9 +85,12 @@ class ProbeRequest:
     def from_dict(cls, data: Mapping[str, Any]) -> ProbeRequest:
         """The request that `to_dict` wrote."""
         resolver = data["resolver"]
+        # JSON has no tuples.
+        lists = {key: tuple(value) for key, value in data["needs"].items() if isinstance(value, list)}
+        needs: dict[str, Any] = {**data["needs"], **lists}
         return cls(
             TargetAddress(**data["target"]),
-            Needs(**{key: tuple(value) if isinstance(value, list) else value for key, value in data["needs"].items()}),
+            Needs(**needs),
             data["sender_domain"],
             data["dkim_selector"],
             (resolver[0], resolver[1]) if resolver else None,

@@ -11,11 +11,10 @@ from loadkit.errors import UsageError
 from loadkit.smtp.fields import Field, Slot
 
 DEFAULT_BITS = 2048
-SEAL_BYTES = 54
-"""How many bytes of a sized signature differ from message to message: one line of it."""
+SEAL_LENGTH = 72
+"""Letters of a sized signature that differ from message to message: one line of it."""
 
 _SIGNED = ("from", "to", "subject", "date", "message-id", "mime-version", "content-type")
-_LINE = 72
 _SAMPLE = b"".join(b"%b: x\r\n" % name.encode() for name in _SIGNED) + b"\r\nx\r\n"
 # SEQUENCE { OBJECT IDENTIFIER signedData, [0] { SEQUENCE { ... with lengths of two bytes (RFC 5652 section 3).
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
@@ -36,8 +35,8 @@ def sized_signature(domain: str, selector: str, bits: int) -> tuple[bytes | Slot
     """
     generator = random.Random(f"{domain} {selector}")
     body_hash = b64encode(generator.randbytes(32)).decode()
-    seal = b64encode(generator.randbytes(bits // 8))[_LINE:].decode()
-    lines = "".join(f"\r\n {seal[start : start + _LINE]}" for start in range(0, len(seal), _LINE))
+    seal = b64encode(generator.randbytes(bits // 8))[SEAL_LENGTH:].decode()
+    lines = "".join(f"\r\n {seal[start : start + SEAL_LENGTH]}" for start in range(0, len(seal), SEAL_LENGTH))
     head = f"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d={domain};\r\n i=@{domain}; "
     middle = f";\r\n h={' : '.join(_SIGNED[:4])} :\r\n {' : '.join(_SIGNED[4:])};\r\n bh={body_hash};\r\n b="
     return (
@@ -83,7 +82,7 @@ class DkimSigner:
     def size_bytes(self) -> int:
         """Length of the header line, which is the same for every message; without the key that of the usual length."""
         if not self.key:
-            values = {Field.SECOND: b"0" * 10, Field.SEAL: b"0" * _LINE}
+            values = {Field.SECOND: b"0" * 10, Field.SEAL: b"0" * SEAL_LENGTH}
             pieces = sized_signature(self.domain, self.selector, DEFAULT_BITS)
             return sum(len(values[Field(piece.place)] if isinstance(piece, Slot) else piece) for piece in pieces)
         return len(self.sign(_SAMPLE))
