@@ -37,7 +37,6 @@ ALLOWED_MODULES = {
         "loadkit.scenario.findings",
         "loadkit.scenario.quantities",
         "loadkit.scenario.reading",
-        "loadkit.scenario.schema",
         "loadkit.scenario.texts",
     ),
 }

@@ -32,7 +32,7 @@ _LIBRARIES = {"http": ("geventhttpclient", "locust"), "mqtt": ("paho", "loadkit[
 """By protocol the package that speaks it, and what to install for it."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
-_ONLY_OF_MAIL = ("subject", "recipients", "attachments", "corpus")
+_OF_EVERY_KIND = ("weight", "channel", "size")
 _MAX_HEADERS = 50
 _MAX_TOPIC_BYTES = 1000
 _OWN_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "content-type")
@@ -190,8 +190,8 @@ def channel_findings(
         if not open_loop:
             fix = "set load.executor to arrival_rate, or leave channel out"
             yield Finding("only mail is sent by a closed loop", (name, "channel"), fix)
-        for key in _ONLY_OF_MAIL:
-            if getattr(kind, key) == type(kind).model_fields[key].default:
+        for key, field in type(kind).model_fields.items():
+            if key in _OF_EVERY_KIND or getattr(kind, key) == field.get_default(call_default_factory=True):
                 continue
             yield Finding(
                 f"has no meaning for a message by {channels[kind.channel].protocol}", (name, key), "remove it"

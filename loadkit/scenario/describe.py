@@ -36,6 +36,7 @@ class Kind:
         mean_recipients: Expected number of recipients.
         most_recipients: Largest number of recipients.
         subject: Its subject, or where its content comes from.
+        traits: What is notable of its content.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Kind:
     mean_recipients: float
     most_recipients: int
     subject: str
+    traits: tuple[str, ...] = ()
 
 
 def describe(scenario: Scenario) -> str:
@@ -132,18 +134,37 @@ def kinds_of(scenario: Scenario) -> list[Kind]:
 
 
 def _kind(name: str, kind: MessageKind, share: float, scenario: Scenario) -> Kind:
-    minimums = minimum_sizes(kind, build_templates(kind, scenario.senders.domain))
+    minimums = minimum_sizes(kind, build_templates(kind, scenario.correspondents))
     size = kind.size or DEFAULT_SIZE
-    if kind.corpus is not None:
+    subject = f'"{kind.subject}"'
+    if kind.channel != SMTP:
+        subject = f"by {scenario.channels[kind.channel].protocol} through {kind.channel}"
+    if not kind.padded:
         mean_bytes, most_bytes = float(np.mean(minimums)), max(minimums)
-        subject = f"{len(minimums)} own message{'s' if len(minimums) > 1 else ''} from {kind.corpus.name}"
     else:
-        if kind.channel != SMTP:
-            subject = f"by {scenario.channels[kind.channel].protocol} through {kind.channel}"
-        else:
-            subject = f'"{kind.subject}"'
         mean_bytes, most_bytes = max(size.mean, minimums[0]), max(size.most, minimums[0])
-    return Kind(name, share, mean_bytes, most_bytes, kind.recipients.mean, kind.recipients.most, subject)
+    if kind.corpus is not None:
+        subject = f"{len(minimums)} own message{'s' if len(minimums) > 1 else ''} from {kind.corpus.name}"
+    recipients = kind.recipients
+    return Kind(name, share, mean_bytes, most_bytes, recipients.mean, recipients.most, subject, tuple(_traits(kind)))
+
+
+def _traits(kind: MessageKind) -> Iterator[str]:
+    if kind.html is not None:
+        yield "text and HTML" if kind.body is not None else "HTML"
+    for attachment in kind.attachments:
+        if attachment.folder is not None:
+            files = len(attachment.files())
+            yield f"one of {files} files from {attachment.folder.name}" if files > 1 else "one file"
+    if kind.unique:
+        yield "no two alike"
+    signature = kind.signature
+    if signature is not None and signature.dkim is not None:
+        yield "signed by DKIM" if signature.dkim.real else "with the form of a DKIM signature"
+    if signature is not None and signature.smime_bytes is not None:
+        yield f"with {format_size(signature.smime_bytes)} in the form of an S/MIME signature"
+    if kind.utf8:
+        yield "headers in UTF-8"
 
 
 def _kind_line(kind: Kind) -> str:
@@ -151,7 +172,9 @@ def _kind_line(kind: Kind) -> str:
     size = format_size(kind.mean_bytes)
     if kind.most_bytes > kind.mean_bytes:
         size += f" on average (at most {format_size(kind.most_bytes)})"
-    return f"  {kind.name}: {100 * kind.share:.3g} % of messages, {size}, {recipients}, {kind.subject}"
+    return f"  {kind.name}: {100 * kind.share:.3g} % of messages, {size}, {recipients}, " + ", ".join(
+        (kind.subject, *kind.traits)
+    )
 
 
 def _addresses(scenario: Scenario) -> Iterator[str]:

@@ -171,7 +171,7 @@ def check_recipient_domain(domain: str, allow: Iterable[str]) -> None:
     Raises:
         TargetError: If the domain is neither reserved (RFC 2606, RFC 6761) nor allowed.
     """
-    if is_reserved(domain) or domain.lower() in {allowed.lower() for allowed in allow}:
+    if is_reserved(domain) or _comparable(domain) in map(_comparable, allow):
         return
     raise TargetError(
         f"recipients at {domain} may be real people",
@@ -205,6 +205,29 @@ def is_host(text: str) -> bool:
 def is_domain(text: str) -> bool:
     """Whether a text is a domain name by the letters-digits-hyphen rule (RFC 5321, 2.3.5)."""
     return _DOMAIN.fullmatch(text) is not None
+
+
+def ascii_domain(domain: str) -> str:
+    """A domain as it is known to DNS: with every label that is not ASCII in its ``xn--`` form (RFC 5890).
+
+    Raises:
+        ValueError: If a label is not written in the one form that IDNA 2008 allows, such as in small letters.
+    """
+    if domain.isascii():
+        return domain
+    import idna  # noqa: PLC0415 - slow to import, and seldom needed
+
+    try:
+        return str(idna.encode(domain, strict=True), "ascii")
+    except idna.IDNAError as error:
+        raise ValueError(f"{domain!r} is not a domain: {error}") from error
+
+
+def _comparable(domain: str) -> str:
+    try:
+        return ascii_domain(domain).lower()
+    except ValueError:
+        return domain.lower()
 
 
 def parse_host_port(text: str) -> tuple[str, int | None]:

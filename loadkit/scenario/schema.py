@@ -19,11 +19,13 @@ from loadkit.scenario.block import Block
 from loadkit.scenario.calendar import campaign_timetable, stood_in
 from loadkit.scenario.campaign import Campaign
 from loadkit.scenario.channels import SMTP, Channel, channel_findings, left_out_kinds
+from loadkit.scenario.content import Attachment, Content, Signature, field_findings
 from loadkit.scenario.curve import Curve
 from loadkit.scenario.distributions import Constant
 from loadkit.scenario.findings import Finding, FindingsError, KeyPath, raise_findings, suggest
 from loadkit.scenario.guardrails import (
     TargetAddress,
+    ascii_domain,
     check_recipient_domain,
     parse_target_url,
 )
@@ -41,18 +43,15 @@ from loadkit.scenario.quantities import (
     Rate,
     Ratio,
     RecipientsDistribution,
-    Size,
     SizeDistribution,
     WholeNumber,
 )
 from loadkit.scenario.shapes import Shape
 from loadkit.scenario.texts import (
+    AddressDomain,
     AllowedHost,
-    ContentType,
     Corpus,
-    Domain,
     EnvironmentName,
-    FileName,
     HeaderText,
     IpAddress,
     LocalPart,
@@ -63,6 +62,8 @@ from loadkit.scenario.texts import (
 )
 from loadkit.scenario.thresholds import Threshold, ThresholdError, parse_metric_key, parse_threshold
 from loadkit.scenario.timetable import Leg, StageSpan, Timetable
+from loadkit.smtp.fields import Correspondents, NumberedAddress, parse_text
+from loadkit.smtp.transfer import Transfer
 from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
@@ -344,14 +345,6 @@ def _executors_with(key: str) -> list[str]:
     return [executor for executor in _REQUIRED if key in _REQUIRED[executor] or key in _OPTIONAL[executor]]
 
 
-class Attachment(Block):
-    """A file of given size in a message; its bytes are pseudo-random."""
-
-    name: FileName
-    size_bytes: Size = Field(alias="size")
-    type: ContentType
-
-
 class MessageKind(Block):
     """One kind of message; its share of all messages is its weight over the sum of weights."""
 
@@ -360,8 +353,34 @@ class MessageKind(Block):
     subject: HeaderText = DEFAULT_SUBJECT
     size: SizeDistribution | None = None
     recipients: RecipientsDistribution = Constant(1)
+    body: Content | None = None
+    html: Content | None = None
+    transfer: Transfer | None = None
+    utf8: Flag = False
+    unique: Flag = False
+    signature: Signature | None = None
     attachments: tuple[Attachment, ...] = Field((), max_length=20)
     corpus: Corpus | None = None
+
+    @property
+    def padded(self) -> bool:
+        """Whether filler brings messages to a size."""
+        return self.corpus is None and (self.size is not None or (self.body is None and self.html is None))
+
+    @property
+    def personal(self) -> bool:
+        """Whether messages differ in more than their size, or hold more than filler and made-up files."""
+        return (
+            any((self.body, self.html, self.transfer, self.utf8, self.unique, self.signature))
+            or any(attachment.folder is not None for attachment in self.attachments)
+            or (self.corpus is None and any(not isinstance(piece, str) for piece in parse_text(self.subject)))
+        )
+
+    @field_validator("subject")
+    @classmethod
+    def _has_known_fields(cls, subject: str) -> str:
+        raise_findings(field_findings(subject))
+        return subject
 
     @model_validator(mode="after")
     def _one_source_of_content(self) -> Self:
@@ -369,10 +388,20 @@ class MessageKind(Block):
             given = {
                 "subject": self.subject != DEFAULT_SUBJECT,
                 "size": self.size is not None,
+                "body": self.body is not None,
+                "html": self.html is not None,
+                "transfer": self.transfer is not None,
+                "utf8": self.utf8,
+                "unique": self.unique,
+                "signature": self.signature is not None,
                 "attachments": bool(self.attachments),
             }
             raise_findings(Finding("is fixed by the corpus", (key,), "remove it") for key in given if given[key])
-        total_bytes = sum(attachment.size_bytes for attachment in self.attachments)
+        if self.transfer is not None and self.body is None and self.html is None:
+            raise FindingsError(
+                Finding("is how body and html are encoded, and there is neither", ("transfer",), "remove it")
+            )
+        total_bytes = sum(attachment.size_bytes or 0 for attachment in self.attachments)
         if total_bytes > MAX_SIZE_BYTES:
             message = f"add up to {format_size(total_bytes)}, more than {format_size(MAX_SIZE_BYTES)}"
             raise FindingsError(Finding(message, ("attachments",)))
@@ -383,15 +412,21 @@ class Addresses(Block):
     """Numbered addresses: local part, number from 0, @, domain."""
 
     local_part: LocalPart
-    domain: Domain
+    domain: AddressDomain
     count: WholeNumber = Field(ge=1, le=100_000_000)
+
+    @property
+    def numbered(self) -> NumberedAddress:
+        """The addresses as they are sent: only with a local part in UTF-8 may the domain be in UTF-8 as well."""
+        domain = ascii_domain(self.domain) if self.local_part.isascii() else self.domain
+        return NumberedAddress(self.local_part, domain, self.count)
 
 
 class Senders(Addresses):
     """The addresses that messages come from."""
 
     local_part: LocalPart = "sender"
-    domain: Domain = "example.com"
+    domain: AddressDomain = "example.com"
     count: WholeNumber = Field(10, ge=1, le=100_000_000)
 
 
@@ -399,9 +434,9 @@ class Recipients(Addresses):
     """The addresses that messages go to."""
 
     local_part: LocalPart = "user"
-    domain: Domain = "example.com"
+    domain: AddressDomain = "example.com"
     count: WholeNumber = Field(10_000, ge=1, le=100_000_000)
-    allow: tuple[Domain, ...] = ()
+    allow: tuple[AddressDomain, ...] = ()
 
     @model_validator(mode="after")
     def _are_nobody_or_allowed(self) -> Self:
@@ -482,6 +517,11 @@ class Scenario(Block):
     @classmethod
     def _a_campaign_needs_no_load(cls, data: object) -> object:
         return {"load": {}, **data} if isinstance(data, dict) and "campaign" in data else data
+
+    @property
+    def correspondents(self) -> Correspondents:
+        """Whom messages are from and to."""
+        return Correspondents(self.senders.numbered, self.recipients.numbered)
 
     # A field's validator sees the fields before it that are valid, so a wrong block does not hide problems of others.
 
