@@ -118,6 +118,7 @@ def _sink_options(scenario: Scenario, options: RunOptions) -> SinkOptions:
         options.bundled,
         tls=Tls(scenario.target.tls),
         auth=f"{auth.username_env}:{auth.password_env}" if auth else None,
+        profile=options.bundled.profile or scenario.target.sink_profile,
         tls_minimum=scenario.target.tls_minimum,
         http=_PLACE if "http" in received else None,
         mqtt=_PLACE if "mqtt" in received else None,

@@ -187,7 +187,8 @@ def _addresses(scenario: Scenario) -> Iterator[str]:
 def _target(scenario: Scenario) -> Iterator[str]:
     target, address = scenario.target, scenario.target.address
     if address is None:
-        yield "The target is named when it is run; without one, the bundled sink."
+        profile = f", which behaves like {target.sink_profile}" if target.sink_profile is not None else ""
+        yield f"The target is named when it is run; without one, the bundled sink{profile}."
         return
     tls = "TLS from the start" if address.implicit_tls else {"starttls": "STARTTLS", "none": "no TLS"}[target.tls]
     if target.tls_minimum != "1.2":

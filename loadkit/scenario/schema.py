@@ -89,13 +89,14 @@ class Auth(Block):
 
 
 class Target(Block):
-    """Where load goes and how it is reached."""
+    """Where load goes and how it is reached; `sink_profile` is how the bundled sink behaves where it is the target."""
 
     url: TargetUrl | None = None
     allow: tuple[AllowedHost, ...] = ()
     tls: Literal["none", "starttls"] = "none"
     tls_minimum: Literal["1.2", "1.3"] = "1.2"
     verify: Flag | None = None
+    sink_profile: Name | None = None
     auth: Auth | None = None
 
     @property
