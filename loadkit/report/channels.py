@@ -24,7 +24,7 @@ def channels_section(summary: Summary) -> RenderableType:
     sent = [line for line in summary.channels if not line.left_out]
     blocks: list[RenderableType] = [
         table(
-            "wlrrrrrr",
+            "wwrrrrrr",
             list(_counts(summary)),
             ("channel", "kind", "offered", "completed", "accepted", "failed", "shed", "arrived"),
         )
