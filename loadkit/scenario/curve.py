@@ -251,11 +251,13 @@ class Curve:
         if last_s <= 0:
             return 0.0
         places = np.unique(np.clip(np.concatenate((self._grid, self._grid - width_s)), 0.0, last_s))
-        middles = (places[:-1] + places[1:]) / 2
-        tilt = (np.diff(self.rate_at(places + width_s)) - np.diff(self.rate_at(places))) / np.maximum(
-            np.diff(places), np.finfo(float).tiny
+        middles, quarters = (places[:-1] + places[1:]) / 2, np.diff(places) / 4
+        # Inside, not at the places themselves, where the rate may take a step.
+        gain, before, after = (
+            self.rate_at(starts + width_s) - self.rate_at(starts)
+            for starts in (middles, middles - quarters, middles + quarters)
         )
-        gain = self.rate_at(middles + width_s) - self.rate_at(middles)
+        tilt = (after - before) / np.maximum(2 * quarters, np.finfo(float).tiny)
         with np.errstate(invalid="ignore", divide="ignore"):
             turns = np.where(tilt < 0, middles - gain / tilt, middles)
         starts = np.sort(np.concatenate((places, np.clip(turns, places[:-1], places[1:]))))

@@ -123,7 +123,7 @@ def test_a_worker_without_a_session_is_refused(load: dict[str, Any], hint: str) 
     assert hint in refused.value.hint
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(WORKERS, st.sampled_from(ARRIVALS), st.floats(min_value=0, max_value=4))
 def test_arrivals_of_the_workers_add_up_to_those_of_the_measured_stages(
     workers: int, arrivals: Any, until_s: float
