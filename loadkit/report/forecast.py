@@ -65,6 +65,7 @@ class Outlook:
             "guardrails": {
                 "provider": None if self.provider is None else self.provider.name,
                 "severity": self.scenario.guardrails.severity,
+                "refused": self.refused,
                 "breaches": [asdict(breach) for breach in self.breaches],
                 "calendar_breaches": [asdict(breach) for breach in self.calendar_breaches],
             },
