@@ -262,7 +262,8 @@ class StandIn(Block):
 class Campaign(Block):
     """Real days: a mean with a curve over the day, the week and holidays, and events on top.
 
-    Durations are elapsed time; times of day and dates are local: a day on which clocks change has 23 or 25 hours.
+    Durations are elapsed time; times of day and dates are local: a day on which clocks change has 23 or 25 hours. Where
+    clocks show a time twice, an event comes at the first; one of every day that they skip comes an hour later.
     """
 
     start: Moment

@@ -517,7 +517,7 @@ class Scenario(Block):
     ) -> dict[str, tuple[ThresholdSpec, ...]]:
         load: Load | None = info.data.get("load")
         stages = load.stage_names if load is not None else None
-        if (campaign := info.data.get("campaign")) is not None:
+        if thresholds and (campaign := info.data.get("campaign")) is not None:
             stages = {span.name: span.measured for span in _stand_in(campaign).stages}
         elif "campaign" not in info.data:
             stages = None
