@@ -129,6 +129,13 @@ def test_a_cut_is_the_part_between(curve: Curve, one: float, two: float) -> None
     assert part.area == pytest.approx(whole, rel=1e-6, abs=1e-9 * max(1.0, curve.area))
 
 
+def test_the_busiest_window_may_begin_between_steps() -> None:
+    """It loses 2 t / 399 at its begin and gains 3 - (t + 749 - 400) 3 / 1665 at its end until these are equal."""
+    curve = Curve.points((0, 399, 399, 400, 400, 2065), (0, 2, 0, 0, 3, 0))
+    start_s = curve.busiest(749)
+    assert start_s == pytest.approx((3 - 349 * 3 / 1665) / (2 / 399 + 3 / 1665))
+
+
 @given(_curves(), st.floats(0.01, 0.99), st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_no_window_holds_more_than_the_busiest(curve: Curve, width: float, places: list[float]) -> None:
     width_s = width * curve.duration_s
