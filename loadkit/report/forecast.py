@@ -38,6 +38,7 @@ class Outlook:
         calendar: What that comes to.
         provider: The limits that it is held against; None where guardrails are off.
         breaches: The limits that the run would break.
+        calendar_breaches: Those that the campaign would break in real time by its rates, whatever the run does.
     """
 
     scenario: Scenario
@@ -47,6 +48,7 @@ class Outlook:
     calendar: Forecast | None
     provider: Provider | None
     breaches: tuple[Breach, ...]
+    calendar_breaches: tuple[Breach, ...]
 
     @property
     def refused(self) -> bool:
@@ -63,7 +65,9 @@ class Outlook:
             "guardrails": {
                 "provider": None if self.provider is None else self.provider.name,
                 "severity": self.scenario.guardrails.severity,
+                "refused": self.refused,
                 "breaches": [asdict(breach) for breach in self.breaches],
+                "calendar_breaches": [asdict(breach) for breach in self.calendar_breaches],
             },
         }
 
@@ -77,15 +81,19 @@ def outlook_of(scenario: Scenario, *, service_time_s: float) -> Outlook:
     """
     rails, campaign = scenario.guardrails, scenario.campaign
     run = forecast_of(scenario, service_time_s=service_time_s)
+    calendar = calendar_forecast_of(scenario, service_time_s=service_time_s)
     provider = None if rails.severity == "off" else rails.limits()
     return Outlook(
         scenario=scenario,
         timetable=scenario.timetable,
         run=run,
         calendar_timetable=None if campaign is None else campaign_timetable(campaign),
-        calendar=calendar_forecast_of(scenario, service_time_s=service_time_s),
+        calendar=calendar,
         provider=provider,
         breaches=() if provider is None else breaches(scenario, run, provider),
+        calendar_breaches=()
+        if provider is None or calendar is None
+        else tuple(one for one in breaches(scenario, calendar, provider) if one.limit in {"connections", "rate"}),
     )
 
 
@@ -127,6 +135,8 @@ def guardrail_lines(outlook: Outlook) -> Iterator[str]:
     word = {"warning": "Warning", "error": "Error"}[outlook.scenario.guardrails.severity]
     for breach in outlook.breaches:
         yield f"{word}: {breach.words}."
+    for breach in outlook.calendar_breaches:
+        yield f"In real time: {breach.words}."
 
 
 def number_rows(forecast: Forecast, peak: str) -> tuple[tuple[str, str], ...]:

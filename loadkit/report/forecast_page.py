@@ -96,7 +96,7 @@ def forecast_page(outlook: Outlook) -> str:
 
     curves = [(name, _curve_data(f"curve-{name}", timetable, label)) for name, timetable, label in _curves(outlook)]
     headings = {"calendar": "Real calendar", "run": "The run"}
-    kept = "" if outlook.breaches else " kept"
+    kept = "" if outlook.breaches or outlook.calendar_breaches else " kept"
     return _PAGE.substitute(
         title=escape(f"{outlook.scenario.name}: what will be sent"),
         plotly=get_plotlyjs(),

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 DAY_S = 86_400
 
+MAX_PARTS = 2_000_000
+"""Pieces of a campaign's curve, times their parts: some seconds of work, and some hundred megabytes."""
+
+_TOO_FINE = "its days and events have too many pieces: use fewer events, batches or times of day"
 _HOUR_S = 3600
 _EPOCH = date(1970, 1, 1)
 _EPOCH_WEEKDAY = _EPOCH.weekday()
@@ -56,7 +60,7 @@ def campaign_timetable(campaign: Campaign) -> Timetable:
         campaign: What was written.
 
     Raises:
-        ValueError: If the factors of its days are 0 all the time, though its mean is not.
+        ValueError: If the factors of its days are 0 all the time, though its mean is not; or if it has too many pieces.
 
     Notes:
         The ordinary rate is mean x d(t) w(t) / m, with d the day's curve (linear between its points, around midnight
@@ -74,9 +78,13 @@ def campaign_timetable(campaign: Campaign) -> Timetable:
     factors = np.array([holidays.get(int(day), 1.0) for day in np.unique(pieces.days)])
     factors = factors[np.searchsorted(np.unique(pieces.days), pieces.days)]
     curve = _days_curve(campaign, pieces, weekdays * factors * (campaign.mean_per_s / mean if mean > 0 else 0.0))
-    occurrences = list(_occurrences(campaign))
-    for lane in _lanes(occurrences):
-        curve = curve.plus(_in_a_row(lane, campaign.duration_s))
+    occurrences = _occurrences_within_bounds(campaign)
+    lanes = [_in_a_row(lane, campaign.duration_s) for lane in _lanes(occurrences)]
+    pieces_in_all = len(curve.levels) + sum(len(lane.levels) for lane in lanes)
+    if pieces_in_all * (1 + sum(lane.weights.shape[1] for lane in lanes)) > MAX_PARTS:
+        raise ValueError(_TOO_FINE)
+    for lane in lanes:
+        curve = curve.plus(lane)
     return Timetable(tuple(_spans(pieces, occurrences)), curve)
 
 
@@ -172,6 +180,17 @@ def _occurrences(campaign: Campaign) -> Iterator[_Occurrence]:
                 continue
             begun_s = max(start_s, 0.0)
             yield _Occurrence(name, begun_s, end_s, curve.cut(begun_s - start_s, end_s - start_s))
+
+
+def _occurrences_within_bounds(campaign: Campaign) -> list[_Occurrence]:
+    found: list[_Occurrence] = []
+    pieces = 0
+    for one in _occurrences(campaign):
+        pieces += len(one.curve.levels)
+        if pieces > MAX_PARTS:
+            raise ValueError(_TOO_FINE)
+        found.append(one)
+    return found
 
 
 def _starts(campaign: Campaign, event: Event) -> Iterator[tuple[str, float]]:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from loadkit.scenario.block import Block
 from loadkit.scenario.curve import Curve
@@ -25,8 +25,9 @@ MAX_EVENTS = 100
 MAX_EVENT_NAME = 26
 """Characters; a date or a number is added where an event makes several stages, and names have 40 at most."""
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", re.ASCII)
-_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _PEAK = re.compile(r"peak\s+(\S.*)")
 
 
@@ -46,9 +47,11 @@ def _write_moment(moment: datetime) -> str:
 
 def _check_date(text: str) -> str:
     try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise ValueError(f"{text!r} is not a date: write one such as 2026-11-11") from None
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text).isoformat()
+    except ValueError:  # a 31st of June
+        pass
+    raise ValueError(f"{text!r} is not a date: write one such as 2026-11-11")
 
 
 def _check_time_of_day(text: str) -> str:
@@ -80,13 +83,25 @@ def _read_peak(value: object) -> float:
     return width_s
 
 
-Moment = Annotated[datetime, BeforeValidator(_read_moment), PlainSerializer(_write_moment)]
-DateText = Annotated[str, AfterValidator(_check_date)]
-TimeOfDay = Annotated[str, AfterValidator(_check_time_of_day)]
-TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
+def _schema(pattern: str, example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "examples": [example]})
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_read_moment),
+    PlainSerializer(_write_moment),
+    _schema(_MOMENT.pattern, "2026-11-10T09:30"),
+]
+DateText = Annotated[str, AfterValidator(_check_date), _schema(_DATE.pattern, "2026-11-11")]
+TimeOfDay = Annotated[str, AfterValidator(_check_time_of_day), _schema(_TIME_OF_DAY.pattern, "09:30")]
+TimeZone = Annotated[str, AfterValidator(_check_time_zone), _schema("[A-Za-z0-9_+/-]+", "Asia/Shanghai")]
 Factor = Annotated[Number, Field(ge=0, le=1e6, allow_inf_nan=False)]
 PeakWindow = Annotated[
-    float, BeforeValidator(_read_peak), PlainSerializer(lambda width_s: f"peak {exact_duration(width_s)}")
+    float,
+    BeforeValidator(_read_peak),
+    PlainSerializer(lambda width_s: f"peak {exact_duration(width_s)}"),
+    _schema(r"\s*peak\s+\S.*", "peak 30m"),
 ]
 
 
@@ -94,12 +109,19 @@ class Week(Block):
     """Factors of the days of the week; what is not named has 1."""
 
     mon: Factor = 1.0
+    """Factor of Mondays."""
     tue: Factor = 1.0
+    """Factor of Tuesdays."""
     wed: Factor = 1.0
+    """Factor of Wednesdays."""
     thu: Factor = 1.0
+    """Factor of Thursdays."""
     fri: Factor = 1.0
+    """Factor of Fridays."""
     sat: Factor = 1.0
+    """Factor of Saturdays."""
     sun: Factor = 1.0
+    """Factor of Sundays."""
 
     @property
     def factors(self) -> tuple[float, ...]:
@@ -111,13 +133,21 @@ class Event(Block):
     """What comes on top of the ordinary days, once or at a time of every day."""
 
     name: Name
+    """Its name in results and thresholds; a date is added where it comes every day."""
     at: str
+    """Local time of its begin: a moment, or a time of day where it comes every day."""
     every: Literal["day"] | None = None
+    """Whether it comes every day."""
     duration_s: PositiveDuration | None = Field(None, alias="duration")
+    """How long it lasts; may be left out where its shape has a length of its own."""
     rate_per_s: Rate | None = Field(None, alias="rate")
+    """Messages per time on top, all through it."""
     from_per_s: Rate | None = Field(None, alias="from")
+    """Messages per time on top, at its start."""
     to_per_s: Rate | None = Field(None, alias="to")
+    """Messages per time on top, at its end."""
     shape: Shape | None = None
+    """Messages per time on top in another form."""
 
     @property
     def length_s(self) -> float:
@@ -191,7 +221,9 @@ class Compress(Block):
     """Time made shorter at the same rates."""
 
     from_s: PositiveDuration = Field(alias="from")
+    """The campaign's length, or that of the window."""
     to_s: PositiveDuration = Field(alias="to")
+    """How long the test lasts."""
 
     @model_validator(mode="after")
     def _shortens(self) -> Self:
@@ -204,8 +236,11 @@ class StandIn(Block):
     """How a test stands for a campaign: its busiest window, then less time at the same rates, then lower rates."""
 
     window_s: PeakWindow | None = Field(None, alias="window")
+    """The busiest part of so much time, such as peak 30m."""
     compress: Compress | None = None
+    """Less time at the same rates."""
     scale: Ratio | None = None
+    """Lower rates, such as 10%."""
 
     @property
     def time_factor(self) -> float:
@@ -227,19 +262,30 @@ class StandIn(Block):
 class Campaign(Block):
     """Real days: a mean with a curve over the day, the week and holidays, and events on top.
 
-    Durations are elapsed time; times of day and dates are local: a day on which clocks change has 23 or 25 hours.
+    Durations are elapsed time; times of day and dates are local: a day on which clocks change has 23 or 25 hours. Where
+    clocks show a time twice, an event comes at the first; one of every day that they skip comes an hour later.
     """
 
     start: Moment
+    """Local time of its start."""
     time_zone: TimeZone = "UTC"
+    """Where it is local time, such as Asia/Shanghai."""
     duration_s: PositiveDuration = Field(alias="duration")
+    """Elapsed time."""
     volume_per_s: Rate | None = Field(None, alias="volume")
+    """The mean without holidays and events, such as 5000000/d."""
     rate_per_s: Rate | None = Field(None, alias="rate")
+    """The same as a rate, such as 58/s."""
     day: dict[TimeOfDay, Factor] = Field({"00:00": 1.0}, min_length=1, max_length=1440)
+    """Factors at times of day, linear between them."""
     week: Week = Week()
+    """Factors of the days of the week."""
     holidays: dict[DateText, Factor] = Field({}, max_length=400)
+    """Factors of dates, which multiply their day."""
     events: tuple[Event, ...] = Field((), max_length=MAX_EVENTS)
+    """What comes on top."""
     test: StandIn | None = None
+    """What stands for it in a run."""
 
     @property
     def mean_per_s(self) -> float:

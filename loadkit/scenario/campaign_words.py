@@ -31,8 +31,11 @@ def campaign_lines(campaign: Campaign, real: Timetable) -> Iterator[str]:
     assert real.curve is not None
     yield (
         f"A campaign of {format_duration(campaign.duration_s)} from {campaign.start:{_CLOCK}} to "
-        f"{campaign.end:{_CLOCK}}, local time of {campaign.time_zone}: {format_rate(campaign.mean_per_s)} on average "
-        f"({campaign.mean_per_s * _DAY_S:,.0f} a day), without holidays and events."
+        f"{campaign.end:{_CLOCK}}, local time of {campaign.time_zone}."
+    )
+    yield (
+        f"Without holidays and events {format_rate(campaign.mean_per_s)} on average, "
+        f"{campaign.mean_per_s * _DAY_S:,.0f} a day."
     )
     yield from _factor_lines(campaign)
     yield from map(_event_line, campaign.events)
@@ -87,7 +90,7 @@ def _factor_lines(campaign: Campaign) -> Iterator[str]:
 
 def _event_line(event: Event) -> str:
     when = f"every {event.every} at {event.at}" if event.every is not None else f"at {event.at}"
-    return f"  event {event.name}: {when}, {event.words} more for {format_duration(event.length_s)}"
+    return f"  event {event.name}: {when} for {format_duration(event.length_s)}, {event.words} on top"
 
 
 def stage_lines(timetable: Timetable) -> Iterator[str]:

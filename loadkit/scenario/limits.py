@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from loadkit.errors import LoadkitError, ProviderError, ScenarioError, UsageError
 from loadkit.scenario.block import Block
@@ -29,7 +29,9 @@ class SizeLimits(Block):
     """How large messages are: up to normal nobody minds, above anomalous it is an attack."""
 
     normal_bytes: Size = Field(alias="normal")
+    """Nobody minds messages up to this size."""
     anomalous_bytes: Size = Field(alias="anomalous")
+    """Above this size a message is an attack."""
 
     @model_validator(mode="after")
     def _rise(self) -> Self:
@@ -44,11 +46,17 @@ class Provider(Block):
     """The limits of a provider, as far as they are known; what is absent is not watched."""
 
     name: Name = Field(alias="provider")
+    """Its name."""
     description: Prose = Field("", max_length=10_000)
+    """Who it is, in words."""
     rate_per_s: Rate | None = Field(None, alias="rate")
+    """Messages it takes."""
     connections_per_s: Rate | None = Field(None, alias="connections")
+    """New connections it takes from one source."""
     size: SizeLimits | None = None
+    """How large messages may be."""
     recipients: WholeNumber | None = Field(None, ge=1, le=MAX_RECIPIENTS)
+    """Recipients it takes for one message."""
 
     @property
     def connections_per_min(self) -> float | None:
@@ -113,8 +121,10 @@ def _find_provider(text: str, info: ValidationInfo) -> str:
 class Guardrails(Block):
     """Whose limits a scenario is held against, and what happens where it is beyond one."""
 
-    provider: Annotated[str, AfterValidator(_find_provider)] = DEFAULT_PROVIDER
+    provider: Annotated[str, AfterValidator(_find_provider), WithJsonSchema({"type": "string"})] = DEFAULT_PROVIDER
+    """Whose limits: a name such as cloud-port-25, or a file."""
     severity: Literal["warning", "error", "off"] = "warning"
+    """What happens beyond a limit: a warning, or nothing is sent."""
 
     def limits(self) -> Provider:
         """The provider's limits.

@@ -58,14 +58,16 @@ def rehearse(
         if compress_s is not None or scale is not None:
             raise UsageError("--demo-time sets time and rates", hint="leave out --compress and --scale")
         return _demonstration(scenario)
-    stretch = 1.0
+    stretch, words = 1.0, ""
     if compress_s is not None and scenario.campaign is not None:
+        if scenario.campaign.test is not None:
+            words = "--compress takes the whole campaign, in place of the test that the scenario sets"
         scenario = _compressed_campaign(scenario, compress_s)
     elif compress_s is not None:
         stretch = stretch_to_last(scenario.timetable.duration_s, compress_s)
     if scale is not None:
         scenario = _scaled(scenario, scale)
-    return _checked(Rehearsal(scenario, stretch))
+    return _checked(Rehearsal(scenario, stretch, words))
 
 
 def stretch_to_last(duration_s: float, compress_s: float) -> float:

@@ -254,6 +254,7 @@ class Load(Block):
     on_worker_loss: OnWorkerLoss = "continue"
     stages: tuple[Stage, ...] = Field((), max_length=MAX_STAGES)
     scale: Ratio | None = None
+    """Factor on all rates."""
     sessions: WholeNumber | None = Field(None, ge=1, le=100_000)
     messages: WholeNumber | None = Field(None, ge=1, le=MAX_MESSAGES)
     duration_s: PositiveDuration | None = Field(None, alias="duration")
@@ -326,7 +327,7 @@ class Load(Block):
     def _wrong_totals(self) -> Iterator[Finding]:
         if sum(stage.length_s for stage in self.stages) > MAX_DURATION_S:
             yield Finding(f"the stages last longer than {format_duration(MAX_DURATION_S)}", ("stages",))
-        messages = sum(curve.area for curve in self.curves)
+        messages = sum(curve.area for curve in self.curves) * (self.scale or 1)
         if not 1 <= messages <= MAX_MESSAGES:
             yield Finding(
                 f"the stages add up to {messages:,.10g} messages", ("stages",), f"1 to {MAX_MESSAGES:,} are possible"
@@ -486,22 +487,21 @@ class Scenario(Block):
     target: Target = Target()
     sessions: Sessions = Sessions()
     campaign: Campaign | None = None
-    load: Load
+    """Real days instead of stages under load, and what stands for them in a test."""
+    load: Load = Field(Load(), validate_default=True)
     channels: dict[Name, Channel] = Field(default_factory=dict, max_length=20)
     messages: dict[Name, MessageKind] = Field(min_length=1, max_length=100)
     senders: Senders = Senders()
     recipients: Recipients = Recipients()
     delivery: Delivery = Delivery()
     guardrails: Guardrails = Guardrails()
+    """Whose limits the scenario is held against."""
     thresholds: dict[str, tuple[ThresholdSpec, ...]] = Field(default_factory=dict)
 
     @property
     def timetable(self) -> Timetable:
         """When the stages are and how many messages per second are sent when: for all who ask, whatever it is from."""
-        if self.campaign is None:
-            timetable = self.load.timetable
-        else:
-            timetable = stood_in(campaign_timetable(self.campaign), self.campaign.test)
+        timetable = self.load.timetable if self.campaign is None else _stand_in(self.campaign)
         return timetable if self.load.scale is None else timetable.scaled(self.load.scale)
 
     def threshold_list(self) -> tuple[Threshold, ...]:
@@ -513,11 +513,6 @@ class Scenario(Block):
             if dict(parse_metric_key(metric)[1]).get("kind") not in left_out
             for spec in specs
         )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _a_campaign_needs_no_load(cls, data: object) -> object:
-        return {"load": {}, **data} if isinstance(data, dict) and "campaign" in data else data
 
     @property
     def correspondents(self) -> Correspondents:
@@ -557,7 +552,7 @@ class Scenario(Block):
         if campaign is None:
             return None
         try:
-            timetable = stood_in(campaign_timetable(campaign), campaign.test)
+            timetable = _stand_in(campaign)
         except ValueError as error:
             raise FindingsError(Finding(str(error))) from error
         key = () if campaign.test is None else ("test",)
@@ -570,12 +565,16 @@ class Scenario(Block):
         if "campaign" not in info.data:  # it is wrong by itself
             return load
         if info.data["campaign"] is None:
+            if not load.model_fields_set:
+                raise FindingsError(Finding("is missing or empty", fix="give it stages, or write a campaign"))
             if load.open_loop and not load.stages:
                 raise FindingsError(Finding(f"is missing: the executor {load.executor} needs it", ("stages",)))
         elif not load.open_loop:
             raise FindingsError(Finding(f"{load.executor} can't follow a campaign", ("executor",), "arrival_rate"))
         elif load.stages:
             raise FindingsError(Finding("can't stand beside a campaign", ("stages",), "keep one of them"))
+        elif load.scale is not None:
+            raise_findings(_wrong_timetable(_stand_in(info.data["campaign"]).scaled(load.scale), ("scale",)))
         return load
 
     @field_validator("recipients")
@@ -594,9 +593,8 @@ class Scenario(Block):
     ) -> dict[str, tuple[ThresholdSpec, ...]]:
         load: Load | None = info.data.get("load")
         stages = load.stage_names if load is not None else None
-        if (campaign := info.data.get("campaign")) is not None:
-            timetable = stood_in(campaign_timetable(campaign), campaign.test)
-            stages = {span.name: span.measured for span in timetable.stages}
+        if thresholds and (campaign := info.data.get("campaign")) is not None:
+            stages = {span.name: span.measured for span in _stand_in(campaign).stages}
         elif "campaign" not in info.data:
             stages = None
         findings: list[Finding] = []
@@ -613,6 +611,11 @@ class Scenario(Block):
                     findings.append(Finding(str(error), (metric, index), error.fix))
         raise_findings(findings)
         return thresholds
+
+
+def _stand_in(campaign: Campaign) -> Timetable:
+    """What a run of a campaign follows."""
+    return stood_in(campaign_timetable(campaign), campaign.test)
 
 
 def _wrong_timetable(timetable: Timetable, key: KeyPath) -> Iterator[Finding]:

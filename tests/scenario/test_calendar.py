@@ -224,6 +224,22 @@ def test_what_an_event_interrupts_is_taken_up_again_under_another_name() -> None
     assert [stage.end_s / 3600 for stage in timetable.stages] == [1, 2, 3, 6, 24]
 
 
+def test_a_campaign_may_be_events_alone() -> None:
+    timetable = campaign_timetable(campaign_of(rate="0/s", events=[EVENT | {"every": "day", "at": "10:00"}]))
+    assert curve_of(timetable).area == pytest.approx(7 * 7200 * 5)
+
+
+def test_an_event_of_every_day_that_clocks_skip_comes_an_hour_later() -> None:
+    campaign = campaign_of(
+        time_zone="Europe/Berlin",
+        start="2026-03-28T00:00",
+        duration="48h",
+        events=[EVENT | {"every": "day", "at": "02:30", "duration": "10m"}],
+    )
+    starts = [stage.start_s for stage in campaign_timetable(campaign).stages if "sale" in stage.name]
+    assert [campaign.local(start_s).isoformat() for start_s in starts] == ["2026-03-28T02:30:00", "2026-03-29T03:30:00"]
+
+
 def test_an_event_ends_with_the_campaign() -> None:
     timetable = campaign_timetable(campaign_of(duration="1d", events=[EVENT | {"at": "2026-11-09T23:30"}]))
     assert timetable.duration_s == 86400

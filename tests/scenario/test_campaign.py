@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import yaml
 
 from loadkit.scenario.arrivals import schedule_of
-from loadkit.scenario.campaign import Campaign, Week
+from loadkit.scenario.campaign import Campaign, Event, Week
 from loadkit.scenario.describe import describe
-from loadkit.scenario.load import dump_effective, parse_scenario
+from loadkit.scenario.load import dump_effective, load_scenario, parse_scenario
 from loadkit.scenario.sharing import WHOLE, Share, arrivals_of
 
 SALE = """\
@@ -33,14 +34,14 @@ thresholds: {"transactions{stage:opening}": ["count > 1"], "transactions{stage:r
 TOTAL = 15e6 + 1.5 * 5e6 + 200 * 1800 + 3 * 600 * 100
 
 WORDS = """\
-A campaign of 3d00h from 2026-11-10 00:00 to 2026-11-13 00:00, local time of Asia/Shanghai: 57.9/s on average \
-(5,000,000 a day), without holidays and events.
+A campaign of 3d00h from 2026-11-10 00:00 to 2026-11-13 00:00, local time of Asia/Shanghai.
+Without holidays and events 57.9/s on average, 5,000,000 a day.
   day: 0.2 at 00:00, 1 at 08:00, 1.8 at 20:00, linear between them
   week: sat 0.4, other days 1
   These factors are divided by their mean over the campaign, so that its volume is kept.
   holiday 2026-11-11: 2.5 times its day
-  event opening: at 2026-11-11T00:00, 400/s to 0/s more for 30m00s
-  event reminder: every day at 09:00, 100/s more for 10m00s
+  event opening: at 2026-11-11T00:00 for 30m00s, 400/s to 0/s on top
+  event reminder: every day at 09:00 for 10m00s, 100/s on top
 In real time about 23,040,000 messages: 88.9/s on average, 427/s at the peak, on 2026-11-11 00:00.
 A test stands for it: 3d00h compressed to 10m00s at the same rates, rates at 50%; one message for 864.
 Arrivals follow a schedule (poisson), whatever the target does.
@@ -133,3 +134,16 @@ def test_local_time() -> None:
 
 def test_days_of_the_week_begin_on_monday() -> None:
     assert Week(mon=2, sun=0.5).factors == (2, 1, 1, 1, 1, 1, 0.5)
+
+
+def test_the_example_uses_every_key() -> None:
+    path = Path(__file__).parents[2] / "examples" / "campaign.yaml"
+    written = yaml.safe_load(path.read_text(encoding="utf-8"))["campaign"]
+    keys = {field.alias or name for name, field in Campaign.model_fields.items()}
+    assert written.keys() == keys - {"rate"}
+    event_keys = {field.alias or name for name, field in Event.model_fields.items()}
+    assert set().union(*(event.keys() for event in written["events"])) == event_keys
+    scenario = load_scenario(path)
+    assert schedule_of(scenario).expected_arrivals == pytest.approx(
+        (15e6 + 7.5e6 + 900 * (30 + 540 + 1500) + 75 * 7200 + 3 * 80 * 1200) / 864
+    )

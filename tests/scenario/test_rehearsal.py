@@ -88,6 +88,7 @@ def test_compression_of_a_campaign_replaces_its_test() -> None:
     rehearsal = rehearse(scenario_of(CAMPAIGN), compress_s=60.0)
     assert sent(rehearsal).area == pytest.approx(60 * 40)
     assert rehearsal.stretch == 1
+    assert rehearsal.words.startswith("--compress takes the whole campaign, in place of the test")
     with pytest.raises(UsageError, match="--compress is 4d00h, and the load lasts 3d00h"):
         rehearse(scenario_of(CAMPAIGN), compress_s=4 * 86400.0)
 
