@@ -135,7 +135,8 @@ def _multipart(subtype: bytes, parts: Sequence[Part], parameters: bytes = b"") -
     header = b'Content-Type: multipart/%b;%b boundary="%b"\r\n' % (subtype, parameters, boundary)
     body: list[Piece] = []
     for part in parts:
-        body += [b"--%b\r\n%b\r\n" % (boundary, part.header), *part.body]
+        # The line end before a boundary belongs to it (RFC 2046 section 5.1.1), so the part's own one comes before.
+        body += [b"--%b\r\n%b\r\n" % (boundary, part.header), *part.body, b"\r\n"]
     return Part(header, (*body, b"--%b--\r\n" % boundary))
 
 
