@@ -92,7 +92,7 @@ def calendars(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(calendars())
 def test_every_hour_has_the_messages_of_its_minutes(blocks: dict[str, Any]) -> None:
     campaign = campaign_of(**blocks)
