@@ -7,7 +7,7 @@ import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, model_validator
 
@@ -15,7 +15,7 @@ from loadkit.errors import UsageError
 from loadkit.scenario.block import Block
 from loadkit.scenario.findings import Finding, FindingsError, raise_findings, suggest
 from loadkit.scenario.guardrails import ascii_domain
-from loadkit.scenario.quantities import MAX_SIZE_BYTES, Size
+from loadkit.scenario.quantities import MAX_SIZE_BYTES, Size, WholeNumber
 from loadkit.scenario.texts import ContentType, Domain, EnvironmentName, FileName, find_beside
 from loadkit.smtp.attachment import AttachedFile
 from loadkit.smtp.fields import FIELDS, Correspondents, Text, parse_text, unknown_fields
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from loadkit.scenario.schema import MessageKind
+    from loadkit.smtp.message import Template
 
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_FILES = 1000
 
+_KEY_BITS = (1024, 2048, 4096)
 _SMIME_BYTES = (256, 65_000)
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TYPES = mimetypes.MimeTypes()
@@ -148,6 +150,8 @@ class Content(Block):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: object) -> object:
+        if isinstance(value, int | float):
+            raise FindingsError(Finding("must be text", fix="put it in quotes"))
         return {"text": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
@@ -219,13 +223,16 @@ class Dkim(Block):
 
     domain: Domain | None = None
     selector: Domain = "loadkit"
-    bits: Literal[1024, 2048, 4096] | None = None
+    bits: WholeNumber | None = None
     key: KeyFile | None = None
     key_env: EnvironmentName | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: object) -> object:
+        if isinstance(value, str) and value != "sized":
+            fix = "sized, or a block with key or key_env for real signatures"
+            raise FindingsError(Finding(f"{value!r} is not possible here", fix=fix))
         return {} if value == "sized" else value
 
     @model_validator(mode="after")
@@ -234,6 +241,8 @@ class Dkim(Block):
             raise FindingsError(Finding("can't go with key", ("key_env",), "remove one of them"))
         if self.real and self.bits is not None:
             raise FindingsError(Finding("is that of the key", ("bits",), "remove it"))
+        if self.bits is not None and self.bits not in _KEY_BITS:
+            raise FindingsError(Finding("is not the length of a key", ("bits",), "1024, 2048 or 4096"))
         if self.real and find_spec("dkim") is None:
             raise FindingsError(
                 Finding("needs dkimpy for real signatures", fix="pip install 'loadkit[dkim]', or write dkim: sized")
@@ -321,6 +330,16 @@ def _dkim(signature: Signature | None, people: Correspondents) -> tuple[tuple[An
     if dkim.real:
         return (), dkim.signer(domain)
     return sized_signature(domain, dkim.selector, dkim.bits or DEFAULT_BITS), None
+
+
+def subject_findings(kind: MessageKind, templates: Iterable[Template | PersonalTemplate]) -> Iterator[Finding]:
+    """A subject whose fields can make it longer than a line may be."""
+    if not kind.personal:
+        return
+    longest = max(each.longest_header_bytes for each in templates if isinstance(each, PersonalTemplate))
+    if longest > MAX_LINE_BYTES:
+        message = f"can make a header line of {longest:,} bytes, and SMTP takes {MAX_LINE_BYTES}"
+        yield Finding(message, ("subject",), "use fewer fields")
 
 
 def transfer_findings(kind: MessageKind, people: Correspondents) -> Iterator[Finding]:

@@ -85,7 +85,7 @@ class Letter:
             parts.append(Part(attached.header, (attached.content,)))
         if self.padded:
             # Filler is plain ASCII text, so it may follow such text; elsewhere it is a part of its own.
-            if len(parts) == 1 and self.html is None and self._plain_transfer() in {"7bit", "8bit"}:
+            if self.body is not None and len(parts) == 1 and self.transfer_of(self.body) in {"7bit", "8bit"}:
                 parts = [Part(parts[0].header, (*parts[0].body, FILLER))]
             else:
                 parts.append(Part(_PLAIN + (_FILLER_FILE if texts else b""), (*self._reference(), FILLER)))
@@ -117,9 +117,6 @@ class Letter:
         """How one of the texts is encoded."""
         return self.transfer or choose_transfer(self.correspondents.sample(text), utf8=self.utf8)
 
-    def _plain_transfer(self) -> Transfer:
-        return "7bit" if self.body is None else self.transfer_of(self.body)
-
 
 def _whole_lines(text: Text) -> Text:
     last = text[-1] if text else ""
@@ -135,7 +132,8 @@ def _multipart(subtype: bytes, parts: Sequence[Part], parameters: bytes = b"") -
     header = b'Content-Type: multipart/%b;%b boundary="%b"\r\n' % (subtype, parameters, boundary)
     body: list[Piece] = []
     for part in parts:
-        body += [b"--%b\r\n%b\r\n" % (boundary, part.header), *part.body]
+        # The line end before a boundary belongs to it (RFC 2046 section 5.1.1), so the part's own one comes before.
+        body += [b"--%b\r\n%b\r\n" % (boundary, part.header), *part.body, b"\r\n"]
     return Part(header, (*body, b"--%b--\r\n" % boundary))
 
 

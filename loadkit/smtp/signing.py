@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from loadkit.errors import UsageError
@@ -60,7 +61,7 @@ class DkimSigner:
 
     domain: str
     selector: str
-    key: bytes
+    key: bytes = field(repr=False)
 
     def sign(self, content: bytes) -> bytes:
         """The header line, with CRLF, that signs a message.
@@ -85,7 +86,12 @@ class DkimSigner:
             values = {Field.SECOND: b"0" * 10, Field.SEAL: b"0" * SEAL_LENGTH}
             pieces = sized_signature(self.domain, self.selector, DEFAULT_BITS)
             return sum(len(values[Field(piece.place)] if isinstance(piece, Slot) else piece) for piece in pieces)
-        return len(self.sign(_SAMPLE))
+        return _size_bytes(self)
+
+
+@lru_cache(maxsize=16)
+def _size_bytes(signer: DkimSigner) -> int:
+    return len(signer.sign(_SAMPLE))
 
 
 def smime_signature(size_bytes: int) -> bytes:
