@@ -26,7 +26,6 @@ from loadkit.units import format_duration
 
 if TYPE_CHECKING:
     from loadkit.drive.master import Spread
-    from loadkit.scenario.schema import Load
 
 MAX_LOCAL_WORKERS = 64
 MAX_WORKERS = 500
@@ -148,7 +147,7 @@ def run(
         target_url=target,
         allow=tuple(allow or ()),
         results_dir=results_dir,
-        stretch=1.0 if compress_s is None else stretch_to_last(loaded.load, compress_s),
+        stretch=1.0 if compress_s is None else stretch_to_last(loaded.timetable.duration_s, compress_s),
         as_json=as_json,
         quiet=quiet,
         preflight=not no_preflight,
@@ -207,19 +206,16 @@ def spread_of(
     )
 
 
-def stretch_to_last(load: Load, compress_s: float) -> float:
+def stretch_to_last(duration_s: float, compress_s: float) -> float:
     """The factor on all durations that makes a load last a given time.
 
     Args:
-        load: The load as written.
+        duration_s: Duration of the load as written, in seconds; infinite where only a count bounds it.
         compress_s: Wanted duration in seconds.
 
     Raises:
         UsageError: If the load is bounded by a number of messages, or would not become shorter.
     """
-    from loadkit.scenario.arrivals import stage_spans
-
-    duration_s = stage_spans(load)[-1].end_s
     if math.isinf(duration_s):
         raise UsageError("--compress needs stages or a duration", hint="this load ends after a number of messages")
     if not 0 < compress_s <= duration_s:

@@ -21,7 +21,7 @@ from loadkit.drive.pacer import Pacer
 from loadkit.drive.sender import Sender
 from loadkit.drive.users import ScenarioUser
 from loadkit.measure.records import RunPlan, Stage
-from loadkit.scenario.arrivals import Schedule, stage_spans
+from loadkit.scenario.arrivals import schedule_of
 from loadkit.scenario.mix import Mix
 from loadkit.scenario.sharing import WHOLE, Share, stripe_of
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from loadkit.drive.observer import Observer
     from loadkit.measure.records import OutcomeTable
     from loadkit.scenario.guardrails import TargetAddress
-    from loadkit.scenario.schema import Load, Scenario
+    from loadkit.scenario.schema import Scenario
     from loadkit.scenario.steering import Steering
 
 # Time for Locust to start its user, so that the first arrivals are not late.
@@ -84,11 +84,6 @@ class Engine:
         self._addresses = resolve(target.host, target.port)
         _raise_descriptor_limit()
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Names of the message kinds."""
-        return self._mix.kinds
-
     def control(  # noqa: PLR0917 - the parts of a run, put together in one place
         self,
         plan: RunPlan,
@@ -136,7 +131,7 @@ class Engine:
         return control
 
     def _pacer(self, sender: Sender, epoch_s: float) -> Pacer:
-        schedule = Schedule(self._scenario.load, self._scenario.seed, stretch=self._stretch)
+        schedule = schedule_of(self._scenario, stretch=self._stretch)
         if self._steering is None:
             arrivals = scheduled_arrivals(schedule, self._mix, self._stripe)
         else:
@@ -162,19 +157,18 @@ def start_times(lead_s: float, *, whole_second: bool) -> tuple[float, float]:
     return start_unix_s - offset_s, start_unix_s
 
 
-def plan_of(load: Load, run_id: str, kinds: tuple[str, ...], *, started_at: float, stretch: float) -> RunPlan:
+def plan_of(scenario: Scenario, run_id: str, *, started_at: float, stretch: float) -> RunPlan:
     """A run's plan.
 
     Args:
-        load: When messages are sent.
+        scenario: When messages are sent, and their kinds.
         run_id: The run's id.
-        kinds: Names of the message kinds.
         started_at: Unix time of the start.
         stretch: Factor on all durations.
     """
-    spans = stage_spans(load, stretch=stretch)
+    spans = scenario.timetable.stretched(stretch).stages
     stages = tuple(Stage(span.name, span.start_s, span.end_s, span.measured) for span in spans)
-    return RunPlan(run_id, kinds, stages, load.open_loop, started_at)
+    return RunPlan(run_id, tuple(scenario.messages), stages, scenario.load.open_loop, started_at)
 
 
 def _raise_descriptor_limit() -> None:

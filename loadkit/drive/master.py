@@ -184,9 +184,8 @@ class _Master:
         run = SpreadRun(
             request,
             plan_of(
-                request.scenario.load,
+                request.scenario,
                 self._run_id,
-                tuple(request.scenario.messages),
                 started_at=epoch_unix_s,
                 stretch=request.stretch,
             ),

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
 
-_SAMPLES_PER_PIECE = 257
+_SAMPLES_PER_PERIOD = 256
+_MOST_SAMPLES = 1 << 20
 _MOST_STEPS = 100
 _TOLERANCE = 1e-13
 
@@ -105,6 +106,22 @@ class Curve:
         return cls._exponential(mean_per_s, amplitude_per_s * np.exp(-pulsation * peak_s), pulsation, duration_s)
 
     @classmethod
+    def chained(cls, curves: Sequence[Curve]) -> Curve:
+        """Curves one behind the other; at least one."""
+        most = max(curve.weights.shape[1] for curve in curves)
+        edges_s, end_s = [np.zeros(1)], 0.0
+        for curve in curves:
+            edges_s.append(end_s + curve.edges_s[1:])
+            end_s += curve.duration_s
+        return cls(
+            np.concatenate(edges_s),
+            np.concatenate([curve.levels for curve in curves]),
+            np.concatenate([curve.slopes for curve in curves]),
+            np.concatenate([_padded(curve.weights, most) for curve in curves]),
+            np.concatenate([_padded(curve.exponents, most) for curve in curves]),
+        )
+
+    @classmethod
     def _exponential(cls, level: float, weight: complex, exponent: complex, duration_s: float) -> Curve:
         return cls(
             np.array([0.0, duration_s]),
@@ -125,6 +142,11 @@ class Curve:
         return float(self._areas[-1])
 
     @property
+    def final_per_s(self) -> float:
+        """The rate at its end."""
+        return float(self.rate_at(self.edges_s[-1:])[0])
+
+    @property
     def mean_per_s(self) -> float:
         """Messages per second on average."""
         return self.area / self.duration_s
@@ -134,11 +156,11 @@ class Curve:
         """The highest rate; exact for straight lines, to about one part in 10^4 of a piece's swing for others."""
         ends = self.levels + self.slopes * np.diff(self.edges_s)
         straight = ~self._curved
-        peak = float(np.maximum(self.levels, ends)[straight].max(initial=0.0))
-        for piece in np.flatnonzero(self._curved):
-            times = np.linspace(0.0, self.edges_s[piece + 1] - self.edges_s[piece], _SAMPLES_PER_PIECE)
-            peak = max(peak, float(self._rates(np.full(times.shape, piece), times).max()))
-        return peak
+        pieces, within_s = self._samples
+        return max(
+            float(np.maximum(self.levels, ends)[straight].max(initial=0.0)),
+            float(self._rates(pieces, within_s).max(initial=0.0)),
+        )
 
     def rate_at(self, times_s: Floats) -> Floats:
         """Messages per second at given times; at a step, the later rate; zero outside the curve."""
@@ -183,11 +205,7 @@ class Curve:
 
     def then(self, other: Curve) -> Curve:
         """This curve, and another one behind it."""
-        ours, theirs = _padded(self, other)
-        return Curve(
-            np.concatenate((self.edges_s, self.duration_s + other.edges_s[1:])),
-            *(np.concatenate(pair) for pair in zip(ours, theirs, strict=True)),
-        )
+        return Curve.chained((self, other))
 
     def plus(self, other: Curve) -> Curve:
         """The sum of two curves that begin together; as long as the longer one."""
@@ -243,11 +261,21 @@ class Curve:
     @cached_property
     def _grid(self) -> Floats:
         """The edges, and places between those of pieces that are not straight."""
-        between = [
-            np.linspace(self.edges_s[piece], self.edges_s[piece + 1], _SAMPLES_PER_PIECE)
-            for piece in np.flatnonzero(self._curved)
-        ]
-        return np.unique(np.concatenate((self.edges_s, *between)))
+        pieces, within_s = self._samples
+        return np.unique(np.concatenate((self.edges_s, self.edges_s[pieces] + within_s)))
+
+    @cached_property
+    def _samples(self) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Places in pieces that are not straight, close together where the rate changes fast: pieces, times in them."""
+        pieces = np.flatnonzero(self._curved)
+        lengths_s = np.diff(self.edges_s)[pieces]
+        fastest = np.abs(np.where(self.weights[pieces] != 0, self.exponents[pieces], 0)).max(axis=1, initial=0.0)
+        periods = fastest * lengths_s / (2 * np.pi)
+        most = max(_MOST_SAMPLES // max(len(pieces), 1), 2)
+        counts = np.clip(np.ceil(periods * _SAMPLES_PER_PERIOD), 1, most).astype(np.int64) + 1
+        firsts = np.cumsum(counts) - counts
+        shares = (np.arange(counts.sum()) - np.repeat(firsts, counts)) / np.repeat(counts - 1, counts)
+        return np.repeat(pieces, counts), shares * np.repeat(lengths_s, counts)
 
     def _pieces(self, times_s: Floats) -> npt.NDArray[np.int64]:
         pieces = np.searchsorted(self.edges_s, times_s, side="right") - 1
@@ -273,15 +301,18 @@ class Curve:
         low = np.zeros_like(areas)
         high = self.edges_s[pieces + 1] - self.edges_s[pieces]
         length_s, guess = high, high * areas / np.maximum(self._areas_within(pieces, high), np.finfo(float).tiny)
+        settled = np.zeros(areas.shape, dtype=np.bool_)
         for _ in range(_MOST_STEPS):
             surplus = self._areas_within(pieces, guess) - areas
             low, high = np.where(surplus < 0, guess, low), np.where(surplus > 0, guess, high)
             with np.errstate(invalid="ignore", divide="ignore"):
                 better = guess - surplus / self._rates(pieces, guess)
             better = np.where((better >= low) & (better <= high), better, (low + high) / 2)
-            if np.all(np.abs(better - guess) <= _TOLERANCE * length_s):
-                return better
-            guess = better
+            close = np.abs(better - guess) <= _TOLERANCE * length_s
+            guess = np.where(settled, guess, better)  # what is found must not depend on what is asked with it
+            settled |= close
+            if settled.all():
+                break
         return guess
 
     def _resampled(self, edges_s: Floats) -> Curve:
@@ -304,12 +335,5 @@ def _linear(edges_s: Floats, levels: Floats, slopes: Floats) -> Curve:
     return Curve(edges_s, levels, slopes, none, none)
 
 
-def _padded(one: Curve, two: Curve) -> tuple[tuple[npt.NDArray[np.generic], ...], tuple[npt.NDArray[np.generic], ...]]:
-    """The parts of two curves, with as many exponential ones in both."""
-    most = max(one.weights.shape[1], two.weights.shape[1])
-
-    def parts(curve: Curve) -> tuple[npt.NDArray[np.generic], ...]:
-        pad = ((0, 0), (0, most - curve.weights.shape[1]))
-        return curve.levels, curve.slopes, np.pad(curve.weights, pad), np.pad(curve.exponents, pad)
-
-    return parts(one), parts(two)
+def _padded(parts: Complexes, columns: int) -> Complexes:
+    return np.pad(parts, ((0, 0), (0, columns - parts.shape[1])))

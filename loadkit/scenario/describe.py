@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loadkit.errors import TargetError
-from loadkit.scenario.arrivals import Schedule
+from loadkit.scenario.arrivals import schedule_of
 from loadkit.scenario.guardrails import NORMAL_CONNECTIONS_PER_MIN, NORMAL_SIZE_BYTES, check_target
 from loadkit.scenario.mix import DEFAULT_SIZE, build_templates
 from loadkit.units import format_duration, format_rate, format_size
@@ -16,7 +16,8 @@ from loadkit.units import format_duration, format_rate, format_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loadkit.scenario.schema import MessageKind, Scenario
+    from loadkit.scenario.curve import Curve
+    from loadkit.scenario.schema import MessageKind, Scenario, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +59,24 @@ def describe(scenario: Scenario) -> str:
 def expected_messages(scenario: Scenario) -> float | None:
     """How many messages the load asks for, or None where only time bounds a closed loop."""
     load = scenario.load
-    return Schedule(load, scenario.seed).expected_arrivals if load.open_loop else load.messages
+    return schedule_of(scenario).expected_arrivals if load.open_loop else load.messages
 
 
 def _timing(scenario: Scenario) -> Iterator[str]:
     load = scenario.load
     if load.open_loop:
-        schedule = Schedule(load, scenario.seed)
+        schedule = schedule_of(scenario)
         duration_s, count = schedule.duration_s, schedule.expected_arrivals
-        yield f"Arrivals follow a schedule ({load.arrivals}), whatever the target does."
+        yield f"Arrivals follow a schedule ({load.arrivals.process.words}), whatever the target does."
         yield (
             f"About {count:,.0f} messages in {format_duration(duration_s)}: {format_rate(count / duration_s)} on "
             f"average, {format_rate(schedule.peak_per_s)} at the peak."
         )
-        for span, (start, end) in zip(schedule.stages, load.ramps, strict=True):
-            rate = format_rate(start) if start == end else f"{format_rate(start)} to {format_rate(end)}"
+        for span, stage, curve in zip(schedule.stages, load.stages, load.curves, strict=True):
+            messages = "" if stage.shape is None else f", about {curve.area:,.0f} messages"
             warm_up = "" if span.measured else ", not measured"
-            yield f"  {span.name}: {rate} for {format_duration(span.end_s - span.start_s)}{warm_up}"
+            rate = f"{_rate_words(stage, curve)} for {format_duration(curve.duration_s)}"
+            yield f"  {span.name}: {rate}{messages}{warm_up}"
     elif load.duration_s is not None:
         warm_up = f" after a warm-up of {format_duration(load.warm_up_s)}" if load.warm_up_s else ""
         yield (
@@ -83,6 +85,14 @@ def _timing(scenario: Scenario) -> Iterator[str]:
         )
     else:
         yield f"{load.messages:,} messages shared by {load.sessions} sessions, as fast as the target takes them."
+
+
+def _rate_words(stage: Stage, curve: Curve) -> str:
+    if stage.shape is not None:
+        return stage.shape.words
+    if stage.rate_per_s is not None:
+        return format_rate(stage.rate_per_s)
+    return f"{format_rate(float(curve.levels[0]))} to {format_rate(curve.final_per_s)}"
 
 
 def _volume(scenario: Scenario, kinds: list[_Kind]) -> Iterator[str]:
@@ -175,13 +185,16 @@ def _thresholds(scenario: Scenario) -> Iterator[str]:
 
 
 def _notes(scenario: Scenario, kinds: list[_Kind]) -> Iterator[str]:
-    """What a provider would look at twice."""
+    """What should be known before it is run, such as what a provider would look at twice."""
+    shapes = [stage.shape for stage in scenario.load.stages if stage.shape is not None]
+    for note in dict.fromkeys(note for shape in shapes for note in shape.notes):
+        yield f"Note: {note}"
     for kind in kinds:
         if kind.most_bytes > NORMAL_SIZE_BYTES:
             yield f"Note: {kind.name} can be larger than {NORMAL_SIZE_BYTES // 10**6} MB, more than providers expect."
     per_session = scenario.sessions.messages_per_session
     if scenario.load.open_loop and per_session is not None:
-        peak_per_s = Schedule(scenario.load, scenario.seed).peak_per_s
+        peak_per_s = schedule_of(scenario).peak_per_s
         connections_per_min = 60 * peak_per_s / per_session.mean
         if connections_per_min > NORMAL_CONNECTIONS_PER_MIN:
             yield (

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -16,6 +15,8 @@ from pydantic import (
 )
 
 from loadkit.errors import LoadkitError
+from loadkit.scenario.block import Block
+from loadkit.scenario.curve import Curve
 from loadkit.scenario.distributions import Constant
 from loadkit.scenario.findings import Finding, FindingsError, raise_findings, suggest
 from loadkit.scenario.guardrails import (
@@ -23,8 +24,10 @@ from loadkit.scenario.guardrails import (
     check_recipient_domain,
     parse_target_url,
 )
+from loadkit.scenario.processes import POISSON, Arrivals
 from loadkit.scenario.quantities import (
     MAX_DURATION_S,
+    MAX_RATE_PER_S,
     MAX_SIZE_BYTES,
     Duration,
     Flag,
@@ -37,6 +40,7 @@ from loadkit.scenario.quantities import (
     SizeDistribution,
     WholeNumber,
 )
+from loadkit.scenario.shapes import Shape
 from loadkit.scenario.texts import (
     AllowedHost,
     ContentType,
@@ -53,7 +57,8 @@ from loadkit.scenario.texts import (
     TargetUrl,
 )
 from loadkit.scenario.thresholds import Threshold, ThresholdError, parse_metric_key, parse_threshold
-from loadkit.units import format_duration, format_size
+from loadkit.scenario.timetable import Leg, StageSpan, Timetable
+from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,12 +71,6 @@ MAIN_STAGE = "main"
 
 Executor = Literal["arrival_rate", "sessions", "shared_messages"]
 OnWorkerLoss = Literal["continue", "stop"]
-
-
-class Block(BaseModel):
-    """A YAML block: frozen, and refusing keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Auth(Block):
@@ -158,23 +157,59 @@ class Sessions(Block):
 
 
 class Stage(Block):
-    """A piece of the rate curve: `rate` holds, `from` and `to` ramp, `to` alone ramps from where the last one ended."""
+    """A piece of the rate curve.
+
+    `rate` holds, `from` and `to` ramp, `to` alone ramps from where the last one ended, `shape` is all else. The
+    duration may be left out where the shape has a length of its own.
+    """
 
     name: Name
-    duration_s: PositiveDuration = Field(alias="duration")
+    duration_s: PositiveDuration | None = Field(None, alias="duration")
     rate_per_s: Rate | None = Field(None, alias="rate")
     from_per_s: Rate | None = Field(None, alias="from")
     to_per_s: Rate | None = Field(None, alias="to")
+    shape: Shape | None = None
     measure: Flag = True
+
+    @property
+    def length_s(self) -> float:
+        """How long it lasts in seconds: its duration, or its shape's own length."""
+        own_s = self.shape.length_s if self.shape is not None else None
+        return self.duration_s or own_s or 0.0
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         ramp = self.from_per_s is not None or self.to_per_s is not None
         if self.rate_per_s is not None and ramp:
             raise FindingsError(Finding("both holds and ramps", fix="give rate, or from and to"))
-        if self.rate_per_s is None and self.to_per_s is None:
-            raise FindingsError(Finding("has no rate", fix="give rate, or from and to"))
+        if self.shape is not None and (ramp or self.rate_per_s is not None):
+            raise FindingsError(Finding("has both a rate and a shape", fix="give rate, or from and to, or shape"))
+        if self.rate_per_s is None and self.to_per_s is None and self.shape is None:
+            raise FindingsError(Finding("has no rate", fix="give rate, or from and to, or shape"))
+        if not self.length_s:
+            raise FindingsError(Finding("is missing", ("duration",)))
+        if self.shape is not None:
+            raise_findings(self._shape_misfits(self.shape))
         return self
+
+    def _shape_misfits(self, shape: Shape) -> Iterator[Finding]:
+        found = [Finding(one.message, ("shape", *one.key), one.fix) for one in shape.misfits(self.length_s)]
+        yield from found
+        if not found and (peak_per_s := shape.curve(self.length_s).peak_per_s) > MAX_RATE_PER_S:
+            yield Finding(f"reaches {format_rate(peak_per_s)}", ("shape",), f"at most {format_rate(MAX_RATE_PER_S)}")
+
+    def curve(self, last_per_s: float) -> Curve:
+        """Its rate over its length.
+
+        Args:
+            last_per_s: Rate at the end of the stage before, from which a lone `to` ramps.
+        """
+        if self.shape is not None:
+            return self.shape.curve(self.length_s)
+        if self.rate_per_s is not None:
+            return Curve.hold(self.rate_per_s, self.length_s)
+        start_per_s = last_per_s if self.from_per_s is None else self.from_per_s
+        return Curve.ramp(start_per_s, self.to_per_s or 0.0, self.length_s)
 
 
 _REQUIRED = {
@@ -190,7 +225,7 @@ class Load(Block):
     """When messages are sent: by a rate curve, or as fast as a number of sessions can."""
 
     executor: Executor = "arrival_rate"
-    arrivals: Literal["poisson", "even"] = "poisson"
+    arrivals: Arrivals = POISSON
     queue: WholeNumber = Field(10_000, ge=0, le=10_000_000)
     grace_s: Duration = Field(30.0, alias="grace")
     on_worker_loss: OnWorkerLoss = "continue"
@@ -206,16 +241,24 @@ class Load(Block):
         return self.executor == "arrival_rate"
 
     @property
-    def ramps(self) -> tuple[tuple[float, float], ...]:
-        """Rate per second at the start and the end of each stage."""
-        ramps: list[tuple[float, float]] = []
+    def curves(self) -> tuple[Curve, ...]:
+        """The rate of each stage of an open loop."""
+        curves: list[Curve] = []
+        last_per_s = 0.0
         for stage in self.stages:
-            if stage.rate_per_s is not None:
-                ramps.append((stage.rate_per_s, stage.rate_per_s))
-            else:
-                start = stage.from_per_s if stage.from_per_s is not None else ramps[-1][1]
-                ramps.append((start, stage.to_per_s or 0.0))
-        return tuple(ramps)
+            curves.append(stage.curve(last_per_s))
+            last_per_s = curves[-1].final_per_s
+        return tuple(curves)
+
+    @property
+    def timetable(self) -> Timetable:
+        """Its stages and, for an open loop, the rate over all of them."""
+        if self.open_loop:
+            stages = zip(self.stages, self.curves, strict=True)
+            return Timetable.of_legs(Leg(stage.name, curve, stage.measure) for stage, curve in stages)
+        main_s = math.inf if self.duration_s is None else self.warm_up_s + self.duration_s
+        ends = {WARM_UP_STAGE: (0.0, self.warm_up_s), MAIN_STAGE: (self.warm_up_s, main_s)}
+        return Timetable(tuple(StageSpan(name, *ends[name], measured) for name, measured in self.stage_names.items()))
 
     @property
     def stage_names(self) -> dict[str, bool]:
@@ -246,7 +289,7 @@ class Load(Block):
             yield Finding("must hold at least one stage", ("stages",))
             return
         first = self.stages[0]
-        if first.rate_per_s is None and first.from_per_s is None:
+        if first.rate_per_s is None and first.from_per_s is None and first.shape is None:
             yield Finding("the first stage ramps from nowhere", ("stages", 0), "add from: 0/s")
             return
         for index, stage in enumerate(self.stages):
@@ -257,10 +300,9 @@ class Load(Block):
         yield from self._wrong_totals()
 
     def _wrong_totals(self) -> Iterator[Finding]:
-        if sum(stage.duration_s for stage in self.stages) > MAX_DURATION_S:
+        if sum(stage.length_s for stage in self.stages) > MAX_DURATION_S:
             yield Finding(f"the stages last longer than {format_duration(MAX_DURATION_S)}", ("stages",))
-        ramps = zip(self.stages, self.ramps, strict=True)
-        messages = sum((start + end) / 2 * stage.duration_s for stage, (start, end) in ramps)
+        messages = sum(curve.area for curve in self.curves)
         if not 1 <= messages <= MAX_MESSAGES:
             yield Finding(
                 f"the stages add up to {messages:,.10g} messages", ("stages",), f"1 to {MAX_MESSAGES:,} are possible"
@@ -387,7 +429,12 @@ class Scenario(Block):
     senders: Senders = Senders()
     recipients: Recipients = Recipients()
     delivery: Delivery = Delivery()
-    thresholds: dict[str, tuple[ThresholdSpec, ...]] = {}
+    thresholds: dict[str, tuple[ThresholdSpec, ...]] = Field(default_factory=dict)
+
+    @property
+    def timetable(self) -> Timetable:
+        """When the stages are and how many messages per second are sent when: for all who ask, whatever it is from."""
+        return self.load.timetable
 
     def threshold_list(self) -> tuple[Threshold, ...]:
         """All thresholds in file order."""

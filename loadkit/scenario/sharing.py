@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadkit.errors import UsageError
-from loadkit.scenario.arrivals import Schedule
+from loadkit.scenario.arrivals import schedule_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +128,7 @@ def arrivals_of(scenario: Scenario, share: Share, *, stretch: float, until_s: fl
     load, stripe = scenario.load, stripe_of(scenario, share)
     if not load.open_loop:
         return None if load.messages is None else stripe.before(load.messages)
-    schedule = Schedule(load, scenario.seed, stretch=stretch)
+    schedule = schedule_of(scenario, stretch=stretch)
     measured = np.array([stage.measured for stage in schedule.stages])
     first = count = 0
     for block in schedule.blocks():

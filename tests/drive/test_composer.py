@@ -13,7 +13,7 @@ from support.runs import ROOT
 PROGRAM = """
 import json, sys
 from loadkit.drive.composer import ClosedLoop, scheduled_arrivals
-from loadkit.scenario.arrivals import Schedule
+from loadkit.scenario.arrivals import schedule_of
 from loadkit.scenario.load import parse_scenario
 from loadkit.scenario.mix import Mix
 from loadkit.scenario.sharing import WHOLE, Share, stripe_of
@@ -21,7 +21,7 @@ from loadkit.scenario.sharing import WHOLE, Share, stripe_of
 def arrivals(scenario, share):
     mix, stripe = Mix(scenario), stripe_of(scenario, share)
     if scenario.load.open_loop:
-        return list(scheduled_arrivals(Schedule(scenario.load, scenario.seed), mix, stripe))
+        return list(scheduled_arrivals(schedule_of(scenario), mix, stripe))
     loop, taken = ClosedLoop(mix, 0.0, scenario.load.messages, stripe), []
     while (arrival := loop.take(1.0)) is not None:
         taken.append(arrival)
