@@ -15,6 +15,7 @@ NO_TIME = -1
 """In place of a time that can't be read."""
 
 _WIDTH = 19  # of 2026-11-24 16:00:01
+_LINES_AT_A_TIME = 16_384  # a file of line ends only must not fill the memory
 _ZERO, _SPACE, _COLON, _DASH = (ord(character) for character in "0 :-")
 _DAY_S = 86_400
 _YEAR_TURN_MONTHS = 6  # a month that is this much lower than the one before it is in the next year
@@ -50,10 +51,13 @@ class Clock:
             starts: Where the lines start, in their order.
         """
         padded = np.concatenate((data, np.zeros(_WIDTH, dtype=np.uint8)))
-        window = padded[starts[:, None] + np.arange(_WIDTH)].T
+        pieces = [starts[first : first + _LINES_AT_A_TIME] for first in range(0, len(starts), _LINES_AT_A_TIME)]
+        return np.concatenate([self._read(padded[piece[:, None] + np.arange(_WIDTH)].T) for piece in pieces])
+
+    def _read(self, window: Bytes) -> Integers:
         iso = (window[4] == _DASH) & (window[7] == _DASH) & (window[13] == _COLON) & (window[16] == _COLON)
         syslog = (window[3] == _SPACE) & (window[6] == _SPACE) & (window[9] == _COLON) & (window[12] == _COLON)
-        times = np.full(len(starts), NO_TIME, dtype=np.int64)
+        times = np.full(len(iso), NO_TIME, dtype=np.int64)
         if iso.any():
             times[iso] = _iso_times(window[:, iso])
         if syslog.any():
@@ -115,7 +119,7 @@ def _second_of_day(window: Bytes) -> tuple[Integers, Truths]:
 
 def _number(digits: Bytes) -> tuple[Integers, Truths]:
     values = digits.astype(np.int64) - _ZERO
-    known: Truths = ((values >= 0) & (values <= 9)).all(axis=0)  # noqa: PLR2004 - a digit's
+    known: Truths = np.logical_and.reduce((values >= 0) & (values <= 9))  # noqa: PLR2004 - a digit's
     powers = 10 ** np.arange(len(values) - 1, -1, -1)
     return powers @ values, known
 
