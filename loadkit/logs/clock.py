@@ -19,7 +19,7 @@ _LINES_AT_A_TIME = 16_384  # a file of line ends only must not fill the memory
 _ZERO, _SPACE, _COLON, _DASH = (ord(character) for character in "0 :-")
 _DAY_S = 86_400
 _YEAR_TURN_MONTHS = 6  # a month that is this much lower than the one before it is in the next year
-_GRACE_S = 2 * _DAY_S  # clocks of the writer and of the reader differ, also by their time zones
+_GRACE_S = _DAY_S  # the writer may be ahead by its time zone
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH_CODES = np.array([int.from_bytes(month.encode(), "big") for month in _MONTHS])

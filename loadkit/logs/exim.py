@@ -12,7 +12,7 @@ from loadkit.logs.gathering import Connections, Gathered, Recent
 from loadkit.logs.reader import TRUNCATED, note_lines
 
 # The subject and the message's own id come after the size, so the first " S=" is the size.
-_ARRIVED = re.compile(rb" <= (?:\S+ ([^\n]*? )?P=(\w{1,20}) (?:[^\n]*? )?S=(\d{1,12})(?=[ \n\r]))?")
+_ARRIVED = re.compile(rb" <= (?:\S+ ([^\n]*? )??P=(\w{1,20}) (?:[^\n]*? )??S=(\d{1,12})(?=[ \n\r]))?")
 _PROCESS = re.compile(rb"\[(\d{1,10})\] [\w-]{16,23}")
 _DELIVERED = tuple(re.compile(rb" %s (?:[^@\n]{0,256}@([\w.-]{1,255}))?" % sign) for sign in (rb"=>", rb"->"))
 _FAILED = re.compile(rb" \*\* ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -11,6 +11,9 @@ from loadkit.logs.clock import Integers
 from loadkit.logs.gathering import Floats, Spread, Tally
 from loadkit.scenario.distributions import Constant, Distribution, Lognormal, Table
 from loadkit.scenario.quantities import MAX_SIZE_BYTES
+
+LEAST_SIZE_BYTES = 512
+"""A smaller message becomes this large: the headers of a message of loadkit's take 435 bytes."""
 
 GOOD_GAP = 0.05
 """A log-normal distribution further than this from what was counted gives way to a table."""
@@ -49,11 +52,11 @@ def fit_sizes(sizes: Spread) -> Fit | None:
     if not sizes.total:
         return None
     values, counts = sizes.points()
-    values = np.minimum(values, MAX_SIZE_BYTES)
+    values = np.clip(values, LEAST_SIZE_BYTES, MAX_SIZE_BYTES)
     fit = _lognormal_fit(values, counts)
     if fit is None or fit.gap > GOOD_GAP or abs(fit.mean_error) > GOOD_GAP:
         fit = fit_table(values, counts)
-    return fit
+    return replace(fit, mean=sizes.mean)
 
 
 def fit_tally(tally: Tally) -> Fit | None:

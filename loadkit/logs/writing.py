@@ -132,7 +132,7 @@ def _loss_words(logs: LogsRead, traffic: Traffic) -> Iterator[str]:
         yield f"Forgotten to bound memory: {count:,} {what}."
     if traffic.left_out:
         most = format_duration(MAX_DURATION_S)
-        yield f"Left out: {traffic.left_out:,} messages at other times than the busiest {most}, the longest that a run can be."
+        yield f"Left out: {traffic.left_out:,} messages outside the busiest {most}, the most that a run can last."
     if logs.damaged:
         yield f"Not read to the end: {len(logs.damaged)} damaged file{'s' if len(logs.damaged) != 1 else ''}."
 
