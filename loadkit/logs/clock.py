@@ -17,6 +17,8 @@ NO_TIME = -1
 _WIDTH = 19  # of 2026-11-24 16:00:01
 _LINES_AT_A_TIME = 16_384  # a file of line ends only must not fill the memory
 _ZERO, _SPACE, _COLON, _DASH = (ord(character) for character in "0 :-")
+_SYSLOG_MARKS = ((3, _SPACE), (6, _SPACE), (9, _COLON), (12, _COLON))
+_ISO_MARKS = ((4, _DASH), (7, _DASH), (13, _COLON), (16, _COLON))
 _DAY_S = 86_400
 _YEAR_TURN_MONTHS = 6  # a month that is this much lower than the one before it is in the next year
 _GRACE_S = _DAY_S  # the writer may be ahead by its time zone
@@ -50,13 +52,16 @@ class Clock:
             data: The bytes of whole lines.
             starts: Where the lines start, in their order.
         """
-        padded = np.concatenate((data, np.zeros(_WIDTH, dtype=np.uint8)))
-        pieces = [starts[first : first + _LINES_AT_A_TIME] for first in range(0, len(starts), _LINES_AT_A_TIME)]
-        return np.concatenate([self._read(padded[piece[:, None] + np.arange(_WIDTH)].T) for piece in pieces])
+        times = np.full(len(starts), NO_TIME, dtype=np.int64)
+        for first in range(0, len(starts), _LINES_AT_A_TIME):
+            piece = starts[first : first + _LINES_AT_A_TIME]
+            window = data.take(piece + np.arange(_WIDTH)[:, None], mode="clip")
+            times[first : first + _LINES_AT_A_TIME] = self._read(window)
+        return times
 
     def _read(self, window: Bytes) -> Integers:
-        iso = (window[4] == _DASH) & (window[7] == _DASH) & (window[13] == _COLON) & (window[16] == _COLON)
-        syslog = (window[3] == _SPACE) & (window[6] == _SPACE) & (window[9] == _COLON) & (window[12] == _COLON)
+        iso = np.logical_and.reduce([window[place] == byte for place, byte in _ISO_MARKS])
+        syslog = np.logical_and.reduce([window[place] == byte for place, byte in _SYSLOG_MARKS])
         times = np.full(len(iso), NO_TIME, dtype=np.int64)
         if iso.any():
             times[iso] = _iso_times(window[:, iso])
@@ -93,9 +98,24 @@ class Clock:
         return last.year - int((month, day) > (last.month, last.day))
 
 
+def looks_timed(data: Bytes, starts: Integers) -> Truths:
+    """Which lines begin with something of the form of a time, whether or not there is such a time."""
+    timed = _marked(data, starts, _SYSLOG_MARKS)
+    others = np.flatnonzero(~timed)
+    timed[others] = _marked(data, starts[others], _ISO_MARKS)
+    return timed
+
+
 def show_time(second: int) -> str:
     """A time for people, to the minute: ``2026-11-24 16:00``."""
     return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M}"
+
+
+def _marked(data: Bytes, starts: Integers, marks: tuple[tuple[int, int], ...]) -> Truths:
+    marked: Truths = np.ones(len(starts), dtype=np.bool_)
+    for place, byte in marks:
+        marked &= data.take(starts + place, mode="clip") == byte
+    return marked
 
 
 def _iso_times(window: Bytes) -> Integers:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from typing import Any
 
 import numpy as np
 
 from loadkit.logs.block import Block
-from loadkit.logs.clock import NO_TIME
+from loadkit.logs.clock import NO_TIME, Integers
 from loadkit.logs.gathering import Connections, Gathered, Recent
 from loadkit.logs.reader import TRUNCATED, note_lines
 
+_SHORT_ID, _LONG_ID = 16, 23  # 1xVtAm-0004nU-06; 1xVtAm-0004nU00000-06Bc since Exim 4.97
+
+
+def _behind_id(mark: bytes, rest: bytes = b"") -> re.Pattern[bytes]:
+    """Something behind an id: the fixed bytes are looked for first, because that is many times faster."""
+    ids = (rb"\w{6}-\w{6}-\w{2}", rb"\w{6}-\w{11}-\w{4}")
+    return re.compile(
+        re.escape(mark) + b"(?:" + b"|".join(b"(?<=%b%b)" % (one, re.escape(mark)) for one in ids) + b")" + rest
+    )
+
+
 # The subject and the message's own id come after the size, so the first " S=" is the size.
-_ARRIVED = re.compile(rb" <= (?:\S+ ([^\n]*? )??P=(\w{1,20}) (?:[^\n]*? )??S=(\d{1,12})(?=[ \n\r]))?")
+_ARRIVED = _behind_id(b" <= ", rb"(?:[^ \n]+ ((?:[^ \n]* )*?)P=(\w{1,20}) (?:[^ \n]* )*?S=(\d{1,12})(?=[ \n\r]))?")
+_DELIVERED = tuple(_behind_id(mark, rb"(?:[^@\n]{0,256}@([\w.-]{1,255}))?") for mark in (b" => ", b" -> "))
+_FAILED, _DEFERRED = b" ** ", b" == "
+_RARE = {mark: _behind_id(mark) for mark in (_FAILED, _DEFERRED)}
+_COMPLETED = _behind_id(b" Completed")
 _PROCESS = re.compile(rb"\[(\d{1,10})\] [\w-]{16,23}")
-_DELIVERED = tuple(re.compile(rb" %s (?:[^@\n]{0,256}@([\w.-]{1,255}))?" % sign) for sign in (rb"=>", rb"->"))
-_FAILED = re.compile(rb" \*\* ")
-_DEFERRED = re.compile(rb" == ")
-_COMPLETED = re.compile(rb" Completed(?=[\n\r ])")
-_ID = re.compile(rb"\w{6}-\w{6,11}-\w{2,4}")
-_ID_MOST = 23  # of 1xVtAm-0004nU00000-06Bc; 16 before Exim 4.97
 _OUTBOUND_REUSE = b"]* "
 
 
@@ -45,7 +56,7 @@ class EximLog:
 
     def recognises(self, block: Block) -> int:
         """How many lines of a block are of this format."""
-        return sum(_id_before(block.data, match.start()) is not None for match in _ARRIVED.finditer(block.data))
+        return len(_ARRIVED.findall(block.data)) + len(_COMPLETED.findall(block.data))
 
     def read(self, block: Block, file: str) -> None:
         """Gather what a block says.
@@ -56,7 +67,6 @@ class EximLog:
         """
         self._read_arrivals(block, file)
         self._read_deliveries(block)
-        self._read_completed(block.data)
 
     def finish(self) -> None:
         """End the connections that were still open; messages that are not completed have no number of recipients."""
@@ -66,69 +76,86 @@ class EximLog:
 
     def _read_arrivals(self, block: Block, file: str) -> None:
         gathered = self._gathered
-        found = [match for match in _ARRIVED.finditer(block.data) if _id_before(block.data, match.start())]
-        whole = [match for match in found if match[3] is not None]
-        if len(whole) < len(found):
-            cut = [match.start() for match in found if match[3] is None]
+        rows: list[tuple[Any, ...]] = [(match.start(), *match.groups()) for match in _ARRIVED.finditer(block.data)]
+        whole = [row for row in rows if row[3] is not None]
+        if len(whole) < len(rows):
+            cut = [row[0] for row in rows if row[3] is None]
             note_lines(gathered, block, file, TRUNCATED, block.lines_at(cut))
-        seconds = block.times[block.lines_at([match.start() for match in whole])]
-        sizes = np.array([int(match[3]) for match in whole], dtype=np.int64)
+        positions, clients, protocols, sizes = zip(*whole, strict=True) if whole else ((),) * 4
+        seconds = block.times_at(positions)
         timed = seconds != NO_TIME
-        gathered.add(seconds[timed], sizes[timed], np.zeros(0, dtype=np.int64))
-        for match, second in zip(whole, seconds.tolist(), strict=True):
-            if match[2].startswith((b"esmtp", b"smtp")):
-                self._came_by_smtp(match, second)
+        counted = np.fromiter(map(int, sizes), dtype=np.int64, count=len(sizes))
+        gathered.add(seconds[timed], counted[timed], np.zeros(0, dtype=np.int64))
+        for protocol, count in Counter(protocols).items():
+            if protocol.startswith((b"esmtp", b"smtp")):
+                gathered.by_smtp += count
+                gathered.tls_of += count
+                gathered.tls += count * protocol.startswith((b"esmtps", b"smtps"))
+        hosts = b"\n".join(filter(None, clients))
+        gathered.by_smtp_from_here += hosts.count(b"[127.") + hosts.count(b"[::1]")
+        if b"]:" in hosts or (positions and _process_before(block.data, positions[0])):
+            self._read_connections(block.data, whole, seconds)
 
-    def _came_by_smtp(self, match: re.Match[bytes], second: int) -> None:
-        gathered, client = self._gathered, match[1] or b""
-        gathered.by_smtp += 1
-        gathered.tls_of += 1
-        gathered.tls += match[2].startswith((b"esmtps", b"smtps"))
-        address = client[client.rfind(b"[") :]
-        gathered.by_smtp_from_here += address.startswith((b"[127.", b"[::1]"))
-        if b"]:" in address:
-            self._connections.message(address[:64], second)
-        else:
-            process = _PROCESS.search(match.string, max(match.start() - 36, 0), match.start())
-            if process is not None:
-                self._connections.message(process[1], second)
+    def _read_connections(self, data: bytes, whole: list[tuple[Any, ...]], seconds: Integers) -> None:
+        for (position, client, protocol, _), second in zip(whole, seconds.tolist(), strict=True):
+            if not protocol.startswith((b"esmtp", b"smtp")):
+                continue
+            address = client[client.rfind(b"[") :] if client else b""
+            key = address[:64] if b"]:" in address else _process_before(data, position)
+            if key is not None:
+                self._connections.message(key, second)
 
     def _read_deliveries(self, block: Block) -> None:
-        gathered, recipients, data = self._gathered, self._recipients, block.data
-        tried: list[tuple[int, bytes]] = []
-        known = len(gathered.deferrals) or b" == " in data
-        for pattern in (*_DELIVERED, _FAILED):
-            for match in pattern.finditer(data):
-                key = _id_before(data, match.start())
-                if key is not None:
-                    recipients.put(key, (recipients.get(key) or 0) + 1)
-                    if known:
-                        tried.append((match.start(), key))
-            if pattern in _DELIVERED:
-                gathered.domains.add([domain for domain in pattern.findall(data) if domain])
-        gathered.outbound_deliveries += data.count(b" => ")
+        gathered, data = self._gathered, block.data
+        positions: list[int] = []
+        for pattern in _DELIVERED:
+            found = [(match.start(), match[1]) for match in pattern.finditer(data)]
+            positions += [position for position, _ in found]
+            gathered.domains.add([domain for _, domain in found if domain])
+        positions += _found(_FAILED, data)
+        keys = [_id_before(data, position) for position in positions]
+        self._count_recipients(Counter(keys), data)
+        deferred = [(position, _id_before(data, position)) for position in _found(_DEFERRED, data)]
+        if deferred or not gathered.deferrals.unknown(keys):
+            self._read_retries(block, deferred, list(zip(positions, keys, strict=True)))
+        gathered.outbound_deliveries += len(positions)
         gathered.outbound_reused += data.count(_OUTBOUND_REUSE)
-        if known:
-            self._read_retries(block, tried)
 
-    def _read_retries(self, block: Block, tried: list[tuple[int, bytes]]) -> None:
-        deferrals, data = self._gathered.deferrals, block.data
-        found = ((match.start(), _id_before(data, match.start())) for match in _DEFERRED.finditer(data))
-        deferred = [(position, key) for position, key in found if key is not None]
-        here = {key for _, key in deferred}
-        tried = [(position, key) for position, key in tried if key in here or key in deferrals]
-        for position, key in sorted(deferred):
-            deferrals.defer(key, block.time_at(position))
-        for position, key in sorted(tried + deferred):
-            deferrals.retry(key, block.time_at(position))
-
-    def _read_completed(self, data: bytes) -> None:
+    def _count_recipients(self, here: Counter[bytes], data: bytes) -> None:
+        """Most messages are delivered and completed within a block; only the others are remembered."""
+        recipients = self._recipients
         ended = [_id_before(data, match.start()) for match in _COMPLETED.finditer(data)]
-        counts = [self._recipients.pop(key) for key in ended if key is not None]
+        counts = [here.pop(key, 0) + (recipients.pop(key) or 0) for key in ended]
         self._gathered.recipients.add(np.array([count for count in counts if count], dtype=np.int64))
+        for key, count in here.items():
+            recipients.put(key, (recipients.get(key) or 0) + count)
+
+    def _read_retries(
+        self, block: Block, deferred: list[tuple[int, bytes]], delivered: list[tuple[int, bytes]]
+    ) -> None:
+        deferrals = self._gathered.deferrals
+        here = {key for _, key in deferred}
+        events = sorted(deferred + [(position, key) for position, key in delivered if key in here or key in deferrals])
+        seconds = block.times_at([position for position, _ in events]).tolist()
+        positions = {position for position, _ in deferred}
+        for (position, key), second in zip(events, seconds, strict=True):
+            if position in positions:
+                deferrals.tried(key, second)
+            else:
+                deferrals.retry(key, second)
 
 
-def _id_before(data: bytes, position: int) -> bytes | None:
-    """The message id that ends at a position, or None if that is something else."""
-    key = data[data.rfind(b" ", max(position - _ID_MOST - 1, 0), position) + 1 : position]
-    return key if _ID.fullmatch(key) else None
+def _found(mark: bytes, data: bytes) -> list[int]:
+    """Where a mark that few lines have is, behind an id."""
+    return [match.start() for match in _RARE[mark].finditer(data)] if mark in data else []
+
+
+def _id_before(data: bytes, position: int) -> bytes:
+    """The message id that ends at a position."""
+    key = data[max(position - _SHORT_ID, 0) : position]
+    return key if key[6:7] == b"-" else data[max(position - _LONG_ID, 0) : position]
+
+
+def _process_before(data: bytes, position: int) -> bytes | None:
+    match = _PROCESS.search(data, max(position - 36, 0), position)
+    return match[1] if match else None

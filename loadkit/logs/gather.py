@@ -95,9 +95,9 @@ def _read_file(
         gathered.bytes += len(piece.data)
         if reader is not None:
             note_lines(gathered, block, name, TOO_LONG, block.too_long)
+            reader.read(block, name)
             if reader.dated:
                 note_lines(gathered, block, name, NO_DATE, block.timeless_lines())
-            reader.read(block, name)
         line += len(block)
     return reader
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -46,6 +46,10 @@ class Recent(Generic[Value]):
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._items
+
+    def lacks(self, keys: Iterable[bytes]) -> bool:
+        """Whether none of these keys is there."""
+        return self._items.keys().isdisjoint(keys)
 
     def get(self, key: bytes) -> Value | None:
         """The value of a key, or None."""
@@ -182,6 +186,10 @@ class Deferrals:
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._last
+
+    def unknown(self, keys: Sequence[bytes]) -> bool:
+        """Whether none of these messages is known to have been deferred."""
+        return not self._last or self._last.lacks(keys)
 
     @property
     def dropped(self) -> int:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from loadkit.logs.block import Block
 from loadkit.logs.clock import NO_TIME
-from loadkit.logs.gathering import Connections, Gathered
+from loadkit.logs.gathering import Gathered, Recent
 from loadkit.logs.reader import TRUNCATED, note_lines
 
 # Since 6.4 the line holds numbers only; before, "event=message" with addresses, and ndest.
 _ARRIVED = re.compile(rb" smtp (?:event=)?message (?:[^\n]*?size=(\d{1,12}) (?:nrcpt|ndest)=(\d{1,9})(?=[ \n\r]))?")
 _ENDED = re.compile(rb" smtp (?:disconnected|event=closed) ")
-_DELIVERY = re.compile(rb" delivery evpid=([0-9a-f]{8})[0-9a-f]{8} [^\n]*? result=\"?(\w{2,12})")
-_DOMAIN = re.compile(rb" delivery evpid=[^\n]{0,300}? to=<[^@\n]{0,256}@([\w.-]{1,255})>")
+_DELIVERY = re.compile(rb" delivery evpid=(\w{8})\w{8} from=<[^>\n]*> to=<(?:[^@\n]{0,256}@([\w.-]{1,255})>)?")
+_FAILED = b' result="TempFail" '
 _ID_LENGTH = 16
 
 
@@ -34,7 +37,7 @@ class OpenSmtpdLog:
 
     def __init__(self, gathered: Gathered) -> None:
         self._gathered = gathered
-        self._connections = Connections(gathered.sessions)
+        self._sessions: Recent[int] = Recent()
 
     def recognises(self, block: Block) -> int:
         """How many lines of a block are of this format."""
@@ -52,39 +55,78 @@ class OpenSmtpdLog:
 
     def finish(self) -> None:
         """End the sessions that were still open."""
-        self._connections.end_all()
-        self._gathered.dropped["connections"] += self._connections.dropped
+        for count in self._sessions.drain():
+            self._gathered.sessions.count(count)
+        self._gathered.dropped["connections"] += self._sessions.dropped
         self._gathered.tls_of = self._gathered.sessions.total
 
     def _read_arrivals(self, block: Block, file: str) -> None:
         gathered = self._gathered
-        found = list(_ARRIVED.finditer(block.data))
-        whole = [match for match in found if match[1] is not None]
-        if len(whole) < len(found):
-            cut = [match.start() for match in found if match[1] is None]
+        rows: list[tuple[Any, ...]] = [(match.start(), *match.groups()) for match in _ARRIVED.finditer(block.data)]
+        whole = [row for row in rows if row[1] is not None]
+        if len(whole) < len(rows):
+            cut = [row[0] for row in rows if row[1] is None]
             note_lines(gathered, block, file, TRUNCATED, block.lines_at(cut))
-        seconds = block.times[block.lines_at([match.start() for match in whole])]
-        sizes = np.array([int(match[1]) for match in whole], dtype=np.int64)
-        recipients = np.array([int(match[2]) for match in whole], dtype=np.int64)
+        positions, sizes, recipients = zip(*whole, strict=True) if whole else ((),) * 3
+        seconds = block.times_at(positions)
         timed = seconds != NO_TIME
-        gathered.add(seconds[timed], sizes[timed], recipients[timed])
+        gathered.add(
+            seconds[timed],
+            np.fromiter(map(int, sizes), dtype=np.int64, count=len(sizes))[timed],
+            np.fromiter(map(int, recipients), dtype=np.int64, count=len(recipients))[timed],
+        )
         gathered.by_smtp += len(whole)
-        for match, second in zip(whole, seconds.tolist(), strict=True):
-            self._connections.message(_session(match), second)
-        # A session's end is always behind its messages, and its id never comes again.
-        for match in _ENDED.finditer(block.data):
-            self._connections.end(_session(match))
+        self._count_messages(Counter(_session_before(block.data, position) for position in positions), block.data)
         gathered.tls += block.data.count(b" smtp tls ")
 
+    def _count_messages(self, here: Counter[bytes], data: bytes) -> None:
+        """A session's end is always behind its messages; only sessions that go on beyond a block are remembered."""
+        sessions = self._sessions
+        for match in _ENDED.finditer(data):
+            key = _session_before(data, match.start())
+            count = here.pop(key, 0) + (sessions.pop(key) or 0)
+            if count:
+                self._gathered.sessions.count(count)
+        for key, count in here.items():
+            forgotten = sessions.put(key, (sessions.get(key) or 0) + count)
+            if forgotten:
+                self._gathered.sessions.count(forgotten)
+
     def _read_deliveries(self, block: Block) -> None:
-        gathered = self._gathered
-        gathered.domains.add(_DOMAIN.findall(block.data))
-        if b"TempFail" in block.data or len(gathered.deferrals):
-            for match in _DELIVERY.finditer(block.data):
-                key, result = match.groups()
-                if key in gathered.deferrals or result == b"TempFail":
-                    gathered.deferrals.tried(key, block.time_at(match.start()))
+        gathered, data = self._gathered, block.data
+        found: list[tuple[bytes, bytes]] = _DELIVERY.findall(data)
+        gathered.domains.add([domain for _, domain in found if domain])
+        failed = list(_failed(block))
+        keys = [key for key, _ in found]
+        if failed or not gathered.deferrals.unknown(keys):
+            self._read_retries(block, failed, keys)
+
+    def _read_retries(self, block: Block, failed: list[tuple[int, bytes]], keys: list[bytes]) -> None:
+        """Deliveries that failed for now, and all later ones of the same messages."""
+        deferrals = self._gathered.deferrals
+        counts, fails = Counter(keys), Counter(key for _, key in failed)
+        events = failed
+        if not deferrals.unknown(keys) or any(counts[key] > count for key, count in fails.items()):
+            rows = ((match.start(), match[1]) for match in _DELIVERY.finditer(block.data))
+            events = [(position, key) for position, key in rows if key in fails or key in deferrals]
+        places = {block.start_of(position) for position, _ in failed}
+        seconds = block.times_at([position for position, _ in events]).tolist()
+        for (position, key), second in zip(events, seconds, strict=True):
+            if block.start_of(position) in places:
+                deferrals.tried(key, second)
+            else:
+                deferrals.retry(key, second)
 
 
-def _session(match: re.Match[bytes]) -> bytes:
-    return match.string[max(match.start() - _ID_LENGTH, 0) : match.start()]
+def _failed(block: Block) -> Iterator[tuple[int, bytes]]:
+    """Where a delivery failed for now, and its message."""
+    position = block.data.find(_FAILED)
+    while position >= 0:
+        match = _DELIVERY.search(block.data, block.start_of(position), position)
+        if match is not None:
+            yield match.start(), match[1]
+        position = block.data.find(_FAILED, position + 1)
+
+
+def _session_before(data: bytes, position: int) -> bytes:
+    return data[max(position - _ID_LENGTH, 0) : position]

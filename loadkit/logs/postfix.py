@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ _ENDED_TLS = re.compile(
 _DEFERRED = b" status=deferred "
 _DELIVERY = re.compile(rb"[^\n]{0,300}?/\w{1,20}\[\d{1,10}\]: (\w{1,24}): to=<")
 _DOMAIN = re.compile(rb" to=<[^@\n]{0,256}@([\w.-]{1,255})>, ")
+_DEFERRAL = -1
 _STATISTIC = re.compile(rb"(\w+)=(\d{1,9})")
 
 
@@ -63,39 +65,40 @@ class PostfixLog:
         """Nothing is open at the end of a log."""
 
     def _read_queued(self, block: Block, file: str) -> None:
-        found = list(_QUEUED.finditer(block.data))
-        whole = [match for match in found if match[2] is not None]
-        if len(whole) < len(found):
-            cut = [match.start() for match in found if match[2] is None and match[4] is None]
+        rows: list[tuple[Any, ...]] = [(match.start(), *match.groups()) for match in _QUEUED.finditer(block.data)]
+        whole = [row for row in rows if row[2] is not None]
+        if len(whole) < len(rows):
+            cut = [row[0] for row in rows if row[2] is None and row[4] is None]
             note_lines(self._gathered, block, file, TRUNCATED, block.lines_at(cut))
-        seconds = block.times[block.lines_at([match.start() for match in whole])]
-        taken = self._first_time(whole, seconds, block) & (seconds != NO_TIME)
-        new = [whole[index] for index in np.flatnonzero(taken).tolist()]
+        positions, keys, sizes, recipients, _ = zip(*whole, strict=True) if whole else ((),) * 5
+        seconds = block.times_at(positions)
+        taken = self._first_time(positions, keys, seconds, block) & (seconds != NO_TIME)
         self._gathered.add(
             seconds[taken],
-            np.array([int(match[2]) for match in new], dtype=np.int64),
-            np.array([int(match[3]) for match in new], dtype=np.int64),
+            np.fromiter(map(int, sizes), dtype=np.int64, count=len(sizes))[taken],
+            np.fromiter(map(int, recipients), dtype=np.int64, count=len(recipients))[taken],
         )
 
-    def _first_time(self, queued: list[re.Match[bytes]], seconds: Integers, block: Block) -> Truths:
+    def _first_time(self, positions: Sequence[int], keys: Sequence[bytes], seconds: Integers, block: Block) -> Truths:
         """Which of the messages that became active have not been tried before."""
-        new: Truths = np.ones(len(queued), dtype=np.bool_)
+        new: Truths = np.ones(len(keys), dtype=np.bool_)
         deferrals = self._gathered.deferrals
         deferred = list(_deferred(block))
-        if not deferred and not len(deferrals):
+        if not deferred and deferrals.unknown(keys):
             return new
+        times = block.times_at([position for position, _ in deferred]).tolist()
+        events = [(position, key, second, _DEFERRAL) for (position, key), second in zip(deferred, times, strict=True)]
         here = {key for _, key in deferred}
-        events = [(position, key, NO_TIME) for position, key in deferred]
         events += [
-            (match.start(), match[1], index)
-            for index, match in enumerate(queued)
-            if match[1] in here or match[1] in deferrals
+            (position, key, second, index)
+            for index, (position, key, second) in enumerate(zip(positions, keys, seconds.tolist(), strict=True))
+            if key in here or key in deferrals
         ]
-        for position, key, index in sorted(events):
-            if index == NO_TIME:
-                deferrals.defer(key, block.time_at(position))
+        for _, key, second, index in sorted(events):
+            if index == _DEFERRAL:
+                deferrals.defer(key, second)
             elif key in deferrals:
-                deferrals.retry(key, int(seconds[index]))
+                deferrals.retry(key, second)
                 new[index] = False
         return new
 
@@ -115,8 +118,9 @@ class PostfixLog:
 
     def _read_deliveries(self, data: bytes) -> None:
         self._gathered.domains.add(_DOMAIN.findall(data))
-        self._gathered.outbound_deliveries += data.count(b"/smtp[")
-        self._gathered.outbound_reused += data.count(b", conn_use=")
+        if not self._gathered.sessions.sum:  # what clients did is better known than guessed
+            self._gathered.outbound_deliveries += data.count(b"/smtp[")
+            self._gathered.outbound_reused += data.count(b", conn_use=")
 
 
 def _deferred(block: Block) -> Iterator[tuple[int, bytes]]:

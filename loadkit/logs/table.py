@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
 from loadkit.logs.block import Block
-from loadkit.logs.clock import Integers
+from loadkit.logs.clock import NO_TIME, Integers
 from loadkit.logs.gathering import Connections, Gathered
 from loadkit.logs.reader import note_lines
 
@@ -28,7 +31,12 @@ BAD_ROW = "not as many columns as the first line, or quotes that do not close"
 
 _SEPARATORS = ",;\t"
 _YES = ("1", "true", "yes", "y", "on")
-_MOST = 10**12
+_NUMBERS = ("size", "recipients", "attempt")
+_NO_NUMBER = -1
+_MOST_DIGITS = 12
+_DIGITS = re.compile(r"[0-9]{1,12}")
+_TIME_LENGTH = 19  # of 2026-11-24 16:00:01
+_LONGEST_KEY = 100
 _EARLIEST_S = 31_536_000  # 1971, so that a date without dashes is none
 _LATEST_S = 32_503_680_000  # the year 3000; milliseconds since 1970 are far above
 _MAX_CACHED = 100_000
@@ -63,19 +71,12 @@ class TableLog:
             block: The lines.
             file: Name of their file, for the places of broken lines.
         """
-        reasons: dict[str, list[int]] = {}
-        rows = []
-        for index, line in enumerate(block.data.decode("latin-1").split("\n")):
-            if not line or (block.number_of(index) == 1 and self._read_header(line.encode("latin-1"))):
-                continue
-            try:
-                rows.append(self._parse(line))
-            except ValueError as error:
-                reasons.setdefault(str(error), []).append(index)
-        for reason, lines in reasons.items():
-            note_lines(self._gathered, block, file, reason, lines)
-        self._add(np.array([row[:4] for row in rows], dtype=np.int64).reshape(-1, 4))
-        self._add_connections(rows)
+        lines = list(enumerate(block.data.decode("latin-1").replace("\r\n", "\n").split("\n")))
+        if block.number_of(0) == 1 and self._read_header(lines[0][1].encode("latin-1")):
+            del lines[0]
+        indexes, rows = self._rows([numbered for numbered in lines if numbered[1]], block, file)
+        if rows:
+            self._read_columns(np.array(indexes), list(zip(*rows, strict=True)), block, file)
 
     def finish(self) -> None:
         """End the connections that were still open."""
@@ -92,68 +93,66 @@ class TableLog:
         self._columns, self._separator, self._width = columns, separator, len(names)
         return True
 
-    def _parse(self, line: str) -> tuple[int, int, int, int, str, str]:
-        """Second, size, recipients (0 where there is no such column), attempt, connection and TLS of a row.
+    def _rows(self, lines: list[tuple[int, str]], block: Block, file: str) -> tuple[list[int], list[list[str]]]:
+        """The lines' indexes and their cells, without the lines that have too few or too many."""
+        separator, width = self._separator, self._width
+        rows = [_unquoted(line, separator) if '"' in line else line.split(separator) for _, line in lines]
+        bad = [index for (index, _), row in zip(lines, rows, strict=True) if len(row) != width]
+        note_lines(self._gathered, block, file, BAD_ROW, bad)
+        good = [(index, row) for (index, _), row in zip(lines, rows, strict=True) if len(row) == width]
+        return [index for index, _ in good], [row for _, row in good]
 
-        Raises:
-            ValueError: With what is wrong, in words that hold nothing of the row.
-        """
-        cells = line.rstrip("\r").split(self._separator)
-        if '"' in line:
-            cells = _unquoted(line.rstrip("\r"), self._separator)
-        if len(cells) != self._width:
-            raise ValueError(BAD_ROW)
-        columns = self._columns
-        numbers = (self._number(cells, "size"), self._number(cells, "recipients"), self._number(cells, "attempt", 1))
-        connection = cells[columns["connection"]][:100] if "connection" in columns else ""
-        tls = cells[columns["tls"]].strip().lower() if "tls" in columns else ""
-        return self._second(cells[columns["time"]]), *numbers, connection, tls
-
-    def _number(self, cells: list[str], meaning: str, otherwise: int = 0) -> int:
-        column = self._columns.get(meaning)
-        if column is None:
-            return otherwise
-        text = cells[column].strip()
-        if not (text.isascii() and text.isdecimal()) or len(text) > len(str(_MOST)):
-            raise ValueError(BAD_NUMBER)
-        return int(text)
-
-    def _second(self, text: str) -> int:
-        key = text[:19]
-        known = self._seconds.get(key)
-        if known is None:
-            known = _parse_time(key.strip())
-            if len(self._seconds) >= _MAX_CACHED:
-                self._seconds.clear()
-            self._seconds[key] = known
-        return known
-
-    def _add(self, numbers: Integers) -> None:
-        arrived = numbers[numbers[:, 3] <= 1]
-        nothing = np.zeros(0, dtype=np.int64)
-        self._gathered.add(
-            arrived[:, 0],
-            arrived[:, 1] if "size" in self._columns else nothing,
-            arrived[:, 2] if "recipients" in self._columns else nothing,
-        )
-        again = len(numbers) - len(arrived)
-        self._gathered.deferrals.retries += again
-        self._gathered.deferrals.messages += int((numbers[:, 3] == 2).sum())  # noqa: PLR2004 - the second attempt
-
-    def _add_connections(self, rows: list[tuple[int, int, int, int, str, str]]) -> None:
+    def _read_columns(self, indexes: Integers, cells: list[tuple[str, ...]], block: Block, file: str) -> None:
+        seconds = self._seconds_of(cells[self._columns["time"]])
+        numbers = {name: _whole_numbers(cells[at]) for name, at in self._columns.items() if name in _NUMBERS}
+        timed = seconds != NO_TIME
+        whole = np.logical_and.reduce([timed, *(values != _NO_NUMBER for values in numbers.values())])
+        note_lines(self._gathered, block, file, BAD_TIME, indexes[~timed])
+        note_lines(self._gathered, block, file, BAD_NUMBER, indexes[timed & ~whole])
+        self._add(seconds[whole], {name: values[whole] for name, values in numbers.items()})
+        good = np.flatnonzero(whole).tolist()
         if "connection" in self._columns:
-            for second, _, _, _, connection, _ in rows:
-                self._connections.message(connection.encode("latin-1"), second)
+            connections = cells[self._columns["connection"]]
+            for place, second in zip(good, seconds[whole].tolist(), strict=True):
+                self._connections.message(connections[place][:_LONGEST_KEY].encode("latin-1"), second)
         if "tls" in self._columns:
-            self._gathered.tls_of += len(rows)
-            self._gathered.tls += sum(row[5] in _YES or row[5].startswith("tls") for row in rows)
+            answers = Counter(cells[self._columns["tls"]][place].strip().lower() for place in good)
+            self._gathered.tls_of += len(good)
+            self._gathered.tls += sum(n for answer, n in answers.items() if answer in _YES or answer.startswith("tls"))
+
+    def _seconds_of(self, texts: Sequence[str]) -> Integers:
+        known = self._seconds
+        keys = [text[:_TIME_LENGTH] for text in texts]
+        for key in set(keys).difference(known):
+            if len(known) >= _MAX_CACHED:
+                known = self._seconds = {}
+            known[key] = _parse_time(key.strip())
+        return np.fromiter((known.get(key, NO_TIME) for key in keys), dtype=np.int64, count=len(keys))
+
+    def _add(self, seconds: Integers, numbers: dict[str, Integers]) -> None:
+        attempts = numbers.get("attempt", np.ones(len(seconds), dtype=np.int64))
+        first = attempts <= 1
+        nothing = np.zeros(0, dtype=np.int64)
+        sizes, recipients = (numbers[name][first] if name in numbers else nothing for name in ("size", "recipients"))
+        self._gathered.add(seconds[first], sizes, recipients)
+        self._gathered.deferrals.retries += int((~first).sum())
+        self._gathered.deferrals.messages += int((attempts == 2).sum())  # noqa: PLR2004 - the second attempt
+
+
+def _whole_numbers(texts: Sequence[str]) -> Integers:
+    """The numbers, `_NO_NUMBER` for what is none; columns of digits only are read several times as fast."""
+    joined = "".join(texts)
+    if joined.isascii() and joined.isdecimal() and all(texts) and max(map(len, texts)) <= _MOST_DIGITS:
+        return np.fromiter(map(int, texts), dtype=np.int64, count=len(texts))
+    stripped = (text.strip() for text in texts)
+    return np.fromiter((int(text) if _DIGITS.fullmatch(text) else _NO_NUMBER for text in stripped), dtype=np.int64)
 
 
 def _unquoted(line: str, separator: str) -> list[str]:
     try:
         return next(csv.reader([line], delimiter=separator, strict=True), [])
     except csv.Error:
-        raise ValueError(BAD_ROW) from None
+        return []
 
 
 def _parse_time(text: str) -> int:
@@ -161,7 +160,5 @@ def _parse_time(text: str) -> int:
     try:
         moment = int(whole) if whole.isdecimal() else datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise ValueError(BAD_TIME) from None
-    if not _EARLIEST_S <= moment <= _LATEST_S:
-        raise ValueError(BAD_TIME)
-    return int(moment)
+        return NO_TIME
+    return int(moment) if _EARLIEST_S <= moment <= _LATEST_S else NO_TIME

@@ -108,8 +108,8 @@ def test_cut_and_joined_lines_never_end_the_reading(parts: list[tuple[bytes, int
     gathered = Gathered()
     for reader in (PostfixLog(gathered), EximLog(gathered), OpenSmtpdLog(gathered), TableLog(gathered)):
         block = Block(data, 1, Clock(1_795_500_000.0))
-        reader.recognises(block)
-        reader.read(block, "x")
+        if reader.recognises(block) or reader.dated:
+            reader.read(block, "x")
         reader.finish()
     assert gathered.messages >= 0
 
