@@ -21,6 +21,23 @@ _MOST_STEPS = 100
 _TOLERANCE = 1e-13
 
 
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """Places in the pieces of a curve.
+
+    Args:
+        pieces: In which piece each is; shape (n,).
+        within_s: Seconds from the piece's begin; shape (n,).
+        firsts: Index of the first in each piece.
+        counts: How many there are in each piece.
+    """
+
+    pieces: npt.NDArray[np.int64]
+    within_s: Floats
+    firsts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True, eq=False)
 class Curve:
     """Messages per second over time, from 0 to `duration_s`; zero elsewhere.
@@ -40,7 +57,7 @@ class Curve:
         Re(sum_j w_j (e^(s_j u) - 1) / s_j) is exact for every shape, and sums, multiples, stretched and cut curves are
         of the same form. Where a piece has no exponential part, L(u) = A has the solution
         u = 2 A / (level + sqrt(level^2 + 2 slope A)), the form of the quadratic formula that does not cancel; elsewhere
-        Newton's method inside a bracket finds it, because L never falls.
+        Newton's method inside a bracket between sampled places finds it, because L never falls.
     """
 
     edges_s: Floats
@@ -156,10 +173,10 @@ class Curve:
         """The highest rate; exact for straight lines, to about one part in 10^4 of a piece's swing for others."""
         ends = self.levels + self.slopes * np.diff(self.edges_s)
         straight = ~self._curved
-        pieces, within_s = self._samples
+        samples = self._samples
         return max(
             float(np.maximum(self.levels, ends)[straight].max(initial=0.0)),
-            float(self._rates(pieces, within_s).max(initial=0.0)),
+            float(self._rates(samples.pieces, samples.within_s).max(initial=0.0)),
         )
 
     def rate_at(self, times_s: Floats) -> Floats:
@@ -189,6 +206,11 @@ class Curve:
             within_s[curved] = self._solve(pieces[curved], inside[curved])
         times: Floats = np.minimum(self.edges_s[pieces] + within_s, self.edges_s[pieces + 1])
         return times
+
+    def outline(self) -> tuple[Floats, Floats]:
+        """Times and rates for a drawing: both sides of every step, and enough between where it is not straight."""
+        times = np.union1d(self._grid, np.nextafter(self.edges_s[1:], 0.0))
+        return times, self.rate_at(times)
 
     def scaled(self, factor: float) -> Curve:
         """The same shape at another height."""
@@ -234,11 +256,13 @@ class Curve:
         if last_s <= 0:
             return 0.0
         places = np.unique(np.clip(np.concatenate((self._grid, self._grid - width_s)), 0.0, last_s))
-        middles = (places[:-1] + places[1:]) / 2
-        tilt = (np.diff(self.rate_at(places + width_s)) - np.diff(self.rate_at(places))) / np.maximum(
-            np.diff(places), np.finfo(float).tiny
+        middles, quarters = (places[:-1] + places[1:]) / 2, np.diff(places) / 4
+        # Inside, not at the places themselves, where the rate may take a step.
+        gain, before, after = (
+            self.rate_at(starts + width_s) - self.rate_at(starts)
+            for starts in (middles, middles - quarters, middles + quarters)
         )
-        gain = self.rate_at(middles + width_s) - self.rate_at(middles)
+        tilt = (after - before) / np.maximum(2 * quarters, np.finfo(float).tiny)
         with np.errstate(invalid="ignore", divide="ignore"):
             turns = np.where(tilt < 0, middles - gain / tilt, middles)
         starts = np.sort(np.concatenate((places, np.clip(turns, places[:-1], places[1:]))))
@@ -261,21 +285,29 @@ class Curve:
     @cached_property
     def _grid(self) -> Floats:
         """The edges, and places between those of pieces that are not straight."""
-        pieces, within_s = self._samples
-        return np.unique(np.concatenate((self.edges_s, self.edges_s[pieces] + within_s)))
+        samples = self._samples
+        return np.unique(np.concatenate((self.edges_s, self.edges_s[samples.pieces] + samples.within_s)))
 
     @cached_property
-    def _samples(self) -> tuple[npt.NDArray[np.int64], Floats]:
-        """Places in pieces that are not straight, close together where the rate changes fast: pieces, times in them."""
+    def _samples(self) -> _Samples:
+        """Places in pieces that are not straight, close together where the rate changes fast; both ends among them."""
         pieces = np.flatnonzero(self._curved)
         lengths_s = np.diff(self.edges_s)[pieces]
         fastest = np.abs(np.where(self.weights[pieces] != 0, self.exponents[pieces], 0)).max(axis=1, initial=0.0)
         periods = fastest * lengths_s / (2 * np.pi)
         most = max(_MOST_SAMPLES // max(len(pieces), 1), 2)
-        counts = np.clip(np.ceil(periods * _SAMPLES_PER_PERIOD), 1, most).astype(np.int64) + 1
+        counts = np.zeros(len(self.levels), dtype=np.int64)
+        counts[pieces] = np.clip(np.ceil(periods * _SAMPLES_PER_PERIOD), 1, most) + 1
         firsts = np.cumsum(counts) - counts
-        shares = (np.arange(counts.sum()) - np.repeat(firsts, counts)) / np.repeat(counts - 1, counts)
-        return np.repeat(pieces, counts), shares * np.repeat(lengths_s, counts)
+        sampled = np.repeat(np.arange(len(self.levels)), counts)
+        shares = (np.arange(len(sampled)) - firsts[sampled]) / (counts[sampled] - 1)
+        return _Samples(sampled, shares * np.diff(self.edges_s)[sampled], firsts, counts)
+
+    @cached_property
+    def _sampled_areas(self) -> Floats:
+        """The area from 0 to each of the samples."""
+        pieces = self._samples.pieces
+        return np.maximum.accumulate(self._areas[pieces] + self._areas_within(pieces, self._samples.within_s))
 
     def _pieces(self, times_s: Floats) -> npt.NDArray[np.int64]:
         pieces = np.searchsorted(self.edges_s, times_s, side="right") - 1
@@ -298,22 +330,36 @@ class Curve:
         return areas
 
     def _solve(self, pieces: npt.NDArray[np.int64], areas: Floats) -> Floats:
-        low = np.zeros_like(areas)
-        high = self.edges_s[pieces + 1] - self.edges_s[pieces]
-        length_s, guess = high, high * areas / np.maximum(self._areas_within(pieces, high), np.finfo(float).tiny)
-        settled = np.zeros(areas.shape, dtype=np.bool_)
+        length_s = self.edges_s[pieces + 1] - self.edges_s[pieces]
+        low, high, guess = self._brackets(pieces, areas)
+        solved = np.empty_like(areas)
+        # Each by itself, so that what is found does not depend on what is asked with it; most are done in a few steps,
+        # but not those where the rate touches zero.
+        left = np.arange(len(areas))
         for _ in range(_MOST_STEPS):
             surplus = self._areas_within(pieces, guess) - areas
             low, high = np.where(surplus < 0, guess, low), np.where(surplus > 0, guess, high)
             with np.errstate(invalid="ignore", divide="ignore"):
                 better = guess - surplus / self._rates(pieces, guess)
             better = np.where((better >= low) & (better <= high), better, (low + high) / 2)
-            close = np.abs(better - guess) <= _TOLERANCE * length_s
-            guess = np.where(settled, guess, better)  # what is found must not depend on what is asked with it
-            settled |= close
-            if settled.all():
+            solved[left] = better
+            far = np.abs(better - guess) > _TOLERANCE * length_s
+            if not far.any():
                 break
-        return guess
+            left, pieces, areas, length_s = left[far], pieces[far], areas[far], length_s[far]
+            low, high, guess = low[far], high[far], better[far]
+        return solved
+
+    def _brackets(self, pieces: npt.NDArray[np.int64], areas: Floats) -> tuple[Floats, Floats, Floats]:
+        """Two places in each piece between which an area is reached, next to each other, and a first guess."""
+        samples, sampled = self._samples, self._sampled_areas
+        firsts = samples.firsts[pieces]
+        below = np.searchsorted(sampled, self._areas[pieces] + areas, side="right") - 1
+        below = np.clip(below, firsts, firsts + samples.counts[pieces] - 2)  # a rounding error may lead out of a piece
+        low, high = samples.within_s[below], samples.within_s[below + 1]
+        steps = sampled[below + 1] - sampled[below]
+        shares = (self._areas[pieces] + areas - sampled[below]) / np.maximum(steps, np.finfo(float).tiny)
+        return low, high, low + (high - low) * np.clip(shares, 0.0, 1.0)
 
     def _resampled(self, edges_s: Floats) -> Curve:
         """The curve cut at more edges; zero beyond its end."""

@@ -53,6 +53,14 @@ messages:
     [
         ("{arrivals: even, stages: [{name: a, rate: 10001/s, duration: 1s}]}", 10_001),
         ("{stages: [{name: a, from: 0/s, to: 9000/s, duration: 2s}, {name: b, rate: 3/s, duration: 3s}]}", None),
+        (
+            (
+                "{arrivals: {mmpp: {dispersion: 20, factor: 5, share: 10%}}, stages: [{name: a, duration: 3s, "
+                "shape: {sine: {mean: 3000/s, amplitude: 3000/s, period: 1s}}}]}"
+            ),
+            None,
+        ),
+        ("{arrivals: {gamma: {dispersion: 4}}, stages: [{name: a, rate: 3000/s, duration: 3s}]}", None),
         ("{executor: shared_messages, sessions: 17, messages: 9973}", 9973),
     ],
 )

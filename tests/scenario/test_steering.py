@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from itertools import takewhile
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.arrivals import ARRIVALS
 
 from loadkit.errors import UsageError
 from loadkit.scenario.arrivals import Schedule
@@ -16,7 +18,7 @@ from loadkit.scenario.schema import Load
 from loadkit.scenario.steering import Steering, steered_times
 
 
-def load(arrivals: str = "even", *stages: tuple[str, str, str]) -> Load:
+def load(arrivals: Any = "even", *stages: tuple[str, str, str]) -> Load:
     drawn = stages or (("10/s", "10/s", "100s"),)
     return Load.model_validate(
         {
@@ -45,9 +47,20 @@ def test_an_untouched_factor_gives_the_schedule() -> None:
     assert [stage for _, stage in steered] == schedule.stage_of(plain).tolist()
 
 
-def test_an_untouched_factor_gives_the_poisson_schedule() -> None:
-    schedule = schedule_for(load("poisson"), 7)
+@pytest.mark.parametrize("arrivals", ARRIVALS, ids=str)
+def test_an_untouched_factor_gives_the_schedule_of_all_arrivals(arrivals: Any) -> None:
+    schedule = schedule_for(load(arrivals), 7)
     assert np.allclose(times(schedule, Steering()), np.concatenate(list(schedule.blocks())), rtol=0, atol=1e-9)
+
+
+def test_bursts_stay_bursts_at_the_new_rate() -> None:
+    """Four times the rate of gamma renewals: counts of a second keep their dispersion, at four times the mean."""
+    steering = Steering()
+    steering.set(4.0, 0.0)
+    schedule = schedule_for(load({"gamma": {"dispersion": 4}}, ("100/s", "100/s", "1000s")), 3)
+    counts = np.histogram(times(schedule, steering), bins=1000, range=(0, 1000))[0]
+    assert counts.mean() == pytest.approx(400, abs=5 * math.sqrt(4 * 400 / 1000))
+    assert counts.var() / counts.mean() == pytest.approx(4, rel=5 * math.sqrt(2 / 1000))
 
 
 @pytest.mark.parametrize(("factor", "gap_s"), [(2.0, 0.05), (0.5, 0.2), (100.0, 0.001)])
@@ -73,10 +86,8 @@ def test_a_factor_before_the_start_holds_from_the_first() -> None:
     assert times(schedule_for(load(), 1), steering) == pytest.approx([0.5 + number for number in range(100)])
 
 
-@given(
-    st.lists(st.floats(0.01, 20.0), min_size=1, max_size=8), st.integers(0, 99), st.sampled_from(["even", "poisson"])
-)
-def test_times_ascend_within_the_stages_whatever_is_set(factors: list[float], seed: int, arrivals: str) -> None:
+@given(st.lists(st.floats(0.01, 20.0), min_size=1, max_size=8), st.integers(0, 99), st.sampled_from(ARRIVALS))
+def test_times_ascend_within_the_stages_whatever_is_set(factors: list[float], seed: int, arrivals: Any) -> None:
     schedule = schedule_for(load(arrivals, ("0/s", "20/s", "5s"), ("20/s", "5/s", "10s")), seed)
     steering = Steering()
     last_s = 0.0
