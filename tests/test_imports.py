@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted(path for package in ("loadkit", "sinks") for path in (ROOT / package).rglob("*.py"))
 
 FOUNDATION = ("loadkit", "errors", "units")
-ORDER = ("smtp", "scenario", "measure", "analysis", "plan", "report")
+ORDER = ("smtp", "scenario", "logs", "measure", "analysis", "plan", "report")
 ALLOWED_AREAS = {
     "errors": (),
     "units": (),

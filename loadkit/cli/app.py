@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadkit import __version__
-from loadkit.cli import blast, check, list_runs, preflight, report, run, sink, worker
+from loadkit.cli import blast, check, init, list_runs, preflight, report, run, sink, worker
 from loadkit.cli._output import print_data, print_error
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init", cls=init.InitCommand, epilog=f"\b\nExamples:\n{init.EXAMPLES}")(init.init)
 for _verb, _command, _examples in (
     ("run", run.run, run.EXAMPLES),
     ("blast", blast.blast, blast.EXAMPLES),
