@@ -89,14 +89,16 @@ class Auth(Block):
 
 
 class Target(Block):
-    """Where load goes and how it is reached; `sink_profile` is how the bundled sink behaves where it is the target."""
+    """Where load goes and how it is reached."""
 
     url: TargetUrl | None = None
     allow: tuple[AllowedHost, ...] = ()
     tls: Literal["none", "starttls"] = "none"
     tls_minimum: Literal["1.2", "1.3"] = "1.2"
+    """The oldest version of TLS that is spoken."""
     verify: Flag | None = None
     sink_profile: Name | None = None
+    """How the bundled sink behaves where no server is named: the name of a shipped profile."""
     auth: Auth | None = None
 
     @property
@@ -352,6 +354,7 @@ class MessageKind(Block):
 
     weight: Number = Field(1.0, gt=0, le=1e9, allow_inf_nan=False)
     channel: Name = SMTP
+    """How it is sent: as mail, or by one of channels."""
     subject: HeaderText = DEFAULT_SUBJECT
     size: SizeDistribution | None = None
     recipients: RecipientsDistribution = Constant(1)
@@ -495,6 +498,7 @@ class Scenario(Block):
     """Real days instead of stages under load, and what stands for them in a test."""
     load: Load = Field(Load(), validate_default=True)
     channels: dict[Name, Channel] = Field(default_factory=dict, max_length=20)
+    """Other ways than mail, by name."""
     messages: dict[Name, MessageKind] = Field(min_length=1, max_length=100)
     senders: Senders = Senders()
     recipients: Recipients = Recipients()

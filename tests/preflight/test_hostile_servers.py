@@ -211,7 +211,10 @@ def test_old_versions_of_tls(scripted: StartScripted, tmp_path: Path) -> None:
     assert both.one("TLS").severity is Severity.WARNING
     assert both.one("TLS").seen.endswith("takes TLS 1.1 or older, too")
     up_to_12 = weak_tls(certificate, ssl.TLSVersion.TLSv1_2)
-    seen = look(scripted(starttls(certificate, tls=up_to_12)).port, starttls=True).facts
+    looked = look(scripted(starttls(certificate, tls=up_to_12)).port, starttls=True, tls_minimum="1.3")
+    assert looked.problems == ["TLS"]
+    assert looked.one("TLS").seen.endswith("; no TLS 1.3")
+    seen = looked.facts
     assert seen.conversation is not None
     assert seen.conversation.tls is not None
     assert seen.conversation.tls.version == "TLSv1.2"
