@@ -8,28 +8,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from loadkit.cli._bundled import find_scenario
-from loadkit.cli._options import AsJson
+from loadkit.cli._options import AsJson, Overrides
 from loadkit.cli._output import print_data, print_error, print_json
 from loadkit.errors import ExitCode, LoadkitError, ScenarioError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from loadkit.scenario.schema import Scenario
 
 EXAMPLES = """\
   loadkit check promotion
-  loadkit check my/*.yaml --json"""
+  loadkit check my/*.yaml --set load.stages.hold.rate=300/s --json"""
 
 
 def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario files or names of bundled ones.")],
     *,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Say in words what scenarios would send, or what is wrong.
 
     Every problem is shown with its file, line and key. Nothing is sent.
     """
-    results = [_check_one(name) for name in files]
+    results = [_check_one(name, overrides or ()) for name in files]
     if as_json:
         print_json([_as_dict(name, result) for name, result in zip(files, results, strict=True)])
     else:
@@ -38,11 +41,11 @@ def check(
         raise typer.Exit(ExitCode.USAGE)
 
 
-def _check_one(name: str) -> Scenario | LoadkitError:
+def _check_one(name: str, overrides: Sequence[str]) -> Scenario | LoadkitError:
     from loadkit.scenario.load import load_scenario
 
     try:
-        return load_scenario(find_scenario(name))
+        return load_scenario(find_scenario(name), overrides=overrides)
     except LoadkitError as error:
         return error
 

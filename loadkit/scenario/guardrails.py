@@ -22,7 +22,8 @@ NORMAL_SIZE_BYTES = 30_000_000
 NORMAL_CONNECTIONS_PER_MIN = 500
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+DOMAIN_PATTERN = rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*"
+_DOMAIN = re.compile(DOMAIN_PATTERN)
 _PORT = re.compile(r":[0-9]{1,5}")
 _MAX_PORT = 65535
 
