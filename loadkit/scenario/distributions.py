@@ -241,8 +241,9 @@ def distribution_schema(number: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_key(number: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a number as a key, which is always text."""
-    return next(form for form in number.get("anyOf", [number]) if form["type"] == "string")
+    """The schema of a number as a key; without the type, since some editors take the key 20 for a number."""
+    form = next(form for form in number.get("anyOf", [number]) if form["type"] == "string")
+    return {name: value for name, value in form.items() if name != "type"}
 
 
 def _parse_uniform(body: object, read: ReadNumber) -> Uniform:

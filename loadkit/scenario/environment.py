@@ -60,19 +60,28 @@ def misplaced_variables(document: Document, model_type: type[BaseModel]) -> list
             "write the value, or give it with --set",
             file,
         )
-        for path in _paths_with_variables(document.data, [ValueType(model_type)], ())
+        for path in _paths_of_variables(document.data, ())
+        if _is_misplaced(model_type, path)
         for file, line in [document.place_of(path)]
     ]
 
 
-def _paths_with_variables(value: object, types: list[ValueType], path: KeyPath) -> Iterator[KeyPath]:
-    """Paths of texts with ``${`` whose types don't allow it; below an unknown key nothing is judged."""
+def _paths_of_variables(value: object, path: KeyPath) -> Iterator[KeyPath]:
     if isinstance(value, str):
-        if _OPENING in value and not any(MAY_NAME_VARIABLES in one.metadata for one in types):
+        if _OPENING in value:
             yield path
         return
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
+        yield from _paths_of_variables(item, (*path, key))
+
+
+def _is_misplaced(model_type: type[BaseModel], path: KeyPath) -> bool:
+    """Whether nothing is filled in at a path; what an unknown key holds is not judged."""
+    types = [ValueType(model_type)]
+    for key in path:
         below = types_below(types, key)
-        if below or not any(one.block is not None for one in types):
-            yield from _paths_with_variables(item, below, (*path, key))
+        if not below and any(one.block is not None for one in types):
+            return False
+        types = below
+    return not any(MAY_NAME_VARIABLES in one.metadata for one in types)

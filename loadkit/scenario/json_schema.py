@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from loadkit.scenario.block import Block
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -67,10 +69,15 @@ class _Generator(GenerateJsonSchema):
         return super().function_after_schema(schema)
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        inner, shorthand = schema["schema"], getattr(schema["cls"], "shorthand", None)
-        if inner["type"] != "function-before" or shorthand is None:
-            return super().model_schema(schema)
-        block = super().model_schema({**schema, "schema": inner["schema"]})
+        cls, inner = schema["cls"], schema["schema"]
+        shorthand = cls.shorthand if issubclass(cls, Block) else None
+        if inner["type"] == "function-before" and shorthand is not None:
+            schema = {**schema, "schema": inner["schema"]}
+        block = super().model_schema(schema)
+        if issubclass(cls, Block) and cls.one_of:
+            block |= {"minProperties": 1, "maxProperties": 1}
+        if shorthand is None:
+            return block
         return {"description": block.pop("description", ""), "anyOf": [dict(shorthand), block]}
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
@@ -85,9 +92,11 @@ class _Generator(GenerateJsonSchema):
         return {**inner, "default": default if write is None else write(default)}
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        keys = self.generate_inner(schema["keys_schema"])
+        keys.pop("type", None)  # some editors take the key 20 for a number
         whole: JsonSchemaValue = {
             "type": "object",
-            "propertyNames": self.generate_inner(schema["keys_schema"]),
+            "propertyNames": keys,
             "additionalProperties": self.generate_inner(schema["values_schema"]),
         }
         self.update_with_validations(whole, schema, self.ValidationsMapping.object)

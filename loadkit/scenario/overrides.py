@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loadkit.scenario.document import Document, Slip, read_document
 from loadkit.scenario.findings import suggest
@@ -59,7 +59,7 @@ class _Assignment:
 
     def __init__(self, document: Document, model_type: type[BaseModel]) -> None:
         self._document = document
-        self._block: object = document.data
+        self._block: Any = document.data
         self._types = [ValueType(model_type)]
         self._path: KeyPath = ()
 
@@ -78,7 +78,7 @@ class _Assignment:
         last = self._key_of(parts[-1])
         value = read_document(text, SOURCE, folder=Path.cwd())
         _check_form(value, text, (*self._path, last))
-        self._block[last] = value.data  # type: ignore[index]
+        self._block[last] = value.data
         self._note((*self._path, last), value)
 
     def _enter(self, part: str) -> None:
@@ -90,7 +90,7 @@ class _Assignment:
                 raise _RefusedError("has no entries that could be changed", (*self._path, key), f"set {name}=[...]")
             self._block[key] = {}
             self._note((*self._path, key), Document())
-        self._block, self._types, self._path = self._block[key], below, (*self._path, key)  # type: ignore[index]
+        self._block, self._types, self._path = self._block[key], below, (*self._path, key)
 
     def _key_of(self, part: str) -> str | int:
         """The key or index that a part of the path means in the block that was entered."""
@@ -98,17 +98,14 @@ class _Assignment:
             return part
         if not isinstance(self._block, list):
             raise _RefusedError("is a value without keys", self._path, "set it as a whole")
-        names = [
-            entry["name"] for entry in self._block if isinstance(entry, dict) and isinstance(entry.get("name"), str)
-        ]
+        names = [entry.get("name") if isinstance(entry, dict) else None for entry in self._block]
         if part in names:
-            return next(
-                i for i, entry in enumerate(self._block) if isinstance(entry, dict) and entry.get("name") == part
-            )
+            return names.index(part)
         if _INDEX.fullmatch(part) and int(part) < len(self._block):
             return int(part)
-        known = f"there are {len(self._block)}" if _INDEX.fullmatch(part) or not names else suggest(part, names)
-        raise _RefusedError("is not an entry of this list", (*self._path, part), known)
+        known = [name for name in names if isinstance(name, str)]
+        fix = f"there are {len(names)}" if _INDEX.fullmatch(part) or not known else suggest(part, known)
+        raise _RefusedError("is not an entry of this list", (*self._path, part), fix)
 
     def _note(self, path: KeyPath, value: Document) -> None:
         """Remember where what is at a path comes from."""

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 JsonSchema = dict[str, Any]
 
+PATTERN_MESSAGE = "patternErrorMessage"
+"""What editors show instead of a pattern that is not met; it is no part of JSON Schema, which ignores it."""
+
 MAX_DURATION_S = 31 * 86400.0
 MAX_RATE_PER_S = 1e6
 MAX_SIZE_BYTES = 128 * 1024**2  # above the 100 MB that providers call anomalous, so that this can be tested
@@ -115,7 +118,12 @@ def quantity_schema(pattern: str, *examples: str, positive: bool = False) -> Jso
         positive: Whether it must be more than 0.
     """
     digit = r"(?=.*[1-9])" if positive else ""
-    return {"type": "string", "pattern": rf"^{digit}\s*(?:{pattern})\s*$", "examples": list(examples)}
+    return {
+        "type": "string",
+        "pattern": rf"^{digit}\s*(?:{pattern})\s*$",
+        PATTERN_MESSAGE: f"Write a number with its unit, such as {' or '.join(examples)}",
+        "examples": list(examples),
+    }
 
 
 def _whole_number_schema(most: int, *examples: int) -> JsonSchema:

@@ -14,6 +14,7 @@ from loadkit.scenario.document import TextOf
 from loadkit.scenario.environment import MAY_NAME_VARIABLES, VARIABLE_PATTERN, fill_variables, variables_in
 from loadkit.scenario.findings import Finding, FindingsError
 from loadkit.scenario.guardrails import DOMAIN_PATTERN, is_domain, parse_host_port, parse_sink_url, parse_target_url
+from loadkit.scenario.quantities import PATTERN_MESSAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,14 +26,15 @@ _CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 _ENVIRONMENT_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 
 
-def text_schema(pattern: str, *examples: str) -> WithJsonSchema:
+def text_schema(pattern: str, meaning: str, *examples: str) -> WithJsonSchema:
     """Annotate a text with its JSON Schema.
 
     Args:
         pattern: What all of it looks like, in the regular expressions of JSON Schema.
+        meaning: What it is, in words.
         examples: For editors.
     """
-    schema: dict[str, Any] = {"type": "string", "pattern": f"^(?:{pattern})$"}
+    schema: dict[str, Any] = {"type": "string", "pattern": f"^(?:{pattern})$", PATTERN_MESSAGE: f"Write {meaning}"}
     return WithJsonSchema(schema | {"examples": list(examples)} if examples else schema)
 
 
@@ -42,7 +44,7 @@ def _matching(pattern: str, meaning: str, *examples: str) -> tuple[AfterValidato
             raise ValueError(f"{text!r} is not {meaning}")
         return text
 
-    return AfterValidator(check), text_schema(pattern, *examples)
+    return AfterValidator(check), text_schema(pattern, meaning, *examples)
 
 
 def accepted_by(parse: Callable[[str], object]) -> AfterValidator:
@@ -81,7 +83,8 @@ def server_url(
         return filled
 
     pattern = rf"(?:{schemes})://[^\s@]+|.*{VARIABLE_PATTERN}.*"
-    return MAY_NAME_VARIABLES, AfterValidator(fill_and_check), text_schema(pattern, *examples)
+    meaning = f"the address of a server, such as {' or '.join(examples)}"
+    return MAY_NAME_VARIABLES, AfterValidator(fill_and_check), text_schema(pattern, meaning, *examples)
 
 
 def _check_domain(text: str) -> str:
@@ -151,11 +154,19 @@ ContentType = Annotated[
         r"(?!multipart/|message/)[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}", "a content type such as text/csv", "text/csv"
     ),
 ]
-EnvironmentName = Annotated[str, AfterValidator(_check_environment_name), text_schema(_ENVIRONMENT_NAME, "SMTP_USER")]
-Domain = Annotated[str, AfterValidator(_check_domain), text_schema(DOMAIN_PATTERN, "example.com")]
-IpAddress = Annotated[str, AfterValidator(_check_ip_address), text_schema(r"[0-9A-Fa-f:.]+(?:%\S+)?", "127.0.0.2")]
+EnvironmentName = Annotated[
+    str,
+    AfterValidator(_check_environment_name),
+    text_schema(_ENVIRONMENT_NAME, "the name of an environment variable", "SMTP_USER"),
+]
+Domain = Annotated[str, AfterValidator(_check_domain), text_schema(DOMAIN_PATTERN, "a domain", "example.com")]
+IpAddress = Annotated[
+    str, AfterValidator(_check_ip_address), text_schema(r"[0-9A-Fa-f:.]+(?:%\S+)?", "an IP address", "127.0.0.2")
+]
 AllowedHost = Annotated[
-    str, accepted_by(parse_host_port), text_schema(r"[^\s@/]+", "mail.example.net", "192.0.2.7:2525")
+    str,
+    accepted_by(parse_host_port),
+    text_schema(r"[^\s@/]+", "host or host:port", "mail.example.net", "192.0.2.7:2525"),
 ]
 TargetUrl = Annotated[
     str, *server_url(parse_target_url, "[Ss][Mm][Tt][Pp][Ss]?|[Ll][Mm][Tt][Pp]", "smtp://127.0.0.1:2525")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadkit.scenario.thresholds import LIMIT_PATTERNS, METRICS, Metric
+from loadkit.scenario.quantities import PATTERN_MESSAGE
+from loadkit.scenario.thresholds import COUNT_PATTERN, LIMIT_PATTERNS, METRICS, Metric
+from loadkit.units import DURATION_PATTERN, RATE_PATTERN, RATIO_PATTERN
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
 _PERCENTILE = r"p\s*\(\s*(?!0+(?:\.0+)?\s*\))[0-9]{1,2}(?:\.[0-9]{1,6})?\s*\)"
+_EXAMPLES = {DURATION_PATTERN: "500ms", RATE_PATTERN: "100/s", RATIO_PATTERN: "0.1%", COUNT_PATTERN: "1000"}
 _COMPARISON = r"\s*(?:<=|>=|==|!=|<|>)\s*"
 
 
@@ -31,7 +34,12 @@ class ThresholdsSchema:
 
 def _of_metric(metric: Metric, conditions: dict[str, Any]) -> dict[str, Any]:
     pattern = f"^\\s*(?:{'|'.join(_conditions(metric))})\\s*$"
-    text = {"type": "string", "pattern": pattern}
+    text = {
+        "type": "string",
+        "pattern": pattern,
+        PATTERN_MESSAGE: f"Write a condition such as {_example(metric)}",
+        "examples": [_example(metric)],
+    }
     form = {"anyOf": [text, {"type": "object", "properties": {"check": text}}]}
     return conditions | {"items": {"allOf": [conditions["items"], form]}}
 
@@ -42,6 +50,11 @@ def _conditions(metric: Metric) -> list[str]:
     for name, read in metric.statistics.items():
         statistics.setdefault(LIMIT_PATTERNS[read], []).append(_PERCENTILE if name == "p" else name)
     return [f"(?:{'|'.join(names)}){_COMPARISON}(?:{limit})" for limit, names in statistics.items()]
+
+
+def _example(metric: Metric) -> str:
+    name, read = next(iter(metric.statistics.items()))
+    return f"{'p(95)' if name == 'p' else name} < {_EXAMPLES[LIMIT_PATTERNS[read]]}"
 
 
 def _tagged(name: str, metric: Metric) -> str:

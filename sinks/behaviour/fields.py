@@ -93,5 +93,11 @@ FrequencyLimit = Annotated[
     PlainSerializer(_write_frequency),
     WithJsonSchema(quantity_schema(_FREQUENCY_PATTERN, "500/min", "20/s")),
 ]
-ReplyText = Annotated[str, AfterValidator(_check_reply), text_schema(_REPLY_PATTERN, "450 4.2.0 Try again later")]
-Pattern = Annotated[str, AfterValidator(_check_pattern), text_schema(_PATTERN.pattern, "*@full.example.com")]
+ReplyText = Annotated[
+    str,
+    AfterValidator(_check_reply),
+    text_schema(_REPLY_PATTERN, "a 4xx or 5xx code and a text", "450 4.2.0 Try again later"),
+]
+Pattern = Annotated[
+    str, AfterValidator(_check_pattern), text_schema(_PATTERN.pattern, "a text without spaces", "*@full.example.com")
+]

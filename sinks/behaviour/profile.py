@@ -36,7 +36,7 @@ class Profile(FileBlock):
     seed: WholeNumber = Field(1, ge=0, le=2**63 - 1)
     """The same seed and the same mail give the same answers."""
     service: Service = Service()
-    """How long each step takes."""
+    """Service times by step."""
     faults: tuple[Fault, ...] = Field((), max_length=1000)
     """What goes wrong, by chance or by rule."""
     limits: Limits = Limits()
