@@ -13,8 +13,7 @@ MAX_INCLUDED_FILES = 50
 class Block(BaseModel):
     """A YAML block: frozen, and refusing keys that it does not know."""
 
-    # The docstring of a field is what an editor shows for its key.
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     one_of: ClassVar[bool] = False
     """Whether its keys exclude each other, so that a block given on top of another replaces it."""
