@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from loadkit.cli._bundled import bundled_scenarios
 from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode
-from loadkit.scenario.load import parse_scenario
+from loadkit.scenario.distributions import Uniform
+from loadkit.scenario.load import load_scenario, parse_scenario
 from sinks.behaviour.profile import parse_profile
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -59,6 +60,23 @@ def test_its_messages_are_valid(tmp_path: Path) -> None:
 
     scenario = parse_scenario(load + BLOCKS["messages"], base=tmp_path)
     assert list(scenario.messages) == ["order_notice", "signed", "abroad"]
+
+
+def test_its_single_values_fit_its_scenario(tmp_path: Path) -> None:
+    scenario = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[0]
+    (tmp_path / "mine.yaml").write_text(scenario)
+    values = [quoted or plain for quoted, plain in re.findall(r'--set (?:"([^"]+)"|([a-z][^\s`]+))', README)]
+
+    loaded = load_scenario(tmp_path / "mine.yaml", overrides=values)
+
+    assert loaded.load.stages[-1].rate_per_s == 300
+    assert loaded.messages["letter"].size == Uniform(1024, 90 * 1024)
+
+
+def test_its_line_for_editors_names_the_file_that_its_command_writes() -> None:
+    (written,) = re.findall(r"loadkit schema scenario > (\S+?)`", README)
+
+    assert re.findall(r"^# yaml-language-server: \$schema=(\S+)$", README, re.MULTILINE) == [written]
 
 
 def test_its_table_of_commands_is_complete() -> None:
