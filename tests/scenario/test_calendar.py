@@ -240,6 +240,13 @@ def test_an_event_of_every_day_that_clocks_skip_comes_an_hour_later() -> None:
     assert [campaign.local(start_s).isoformat() for start_s in starts] == ["2026-03-28T02:30:00", "2026-03-29T03:30:00"]
 
 
+def test_events_of_every_day_begin_within_the_campaign() -> None:
+    events = [EVENT | {"every": "day", "at": "10:00", "duration": "1h"}]
+    timetable = campaign_timetable(campaign_of(start="2026-11-09T10:30", duration="48h", events=events))
+    assert [stage.name for stage in timetable.stages if "sale" in stage.name] == ["sale-2026-11-10", "sale-2026-11-11"]
+    assert curve_of(timetable).area == pytest.approx(2 * 864_000 + (3600 + 1800) * 5)
+
+
 def test_an_event_ends_with_the_campaign() -> None:
     timetable = campaign_timetable(campaign_of(duration="1d", events=[EVENT | {"at": "2026-11-09T23:30"}]))
     assert timetable.duration_s == 86400
