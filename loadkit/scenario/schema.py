@@ -127,7 +127,7 @@ class Target(Block):
     @model_validator(mode="after")
     def _has_tls_to_demand_of(self) -> Self:
         plain = self.tls == "none" and self.address is not None and not self.address.implicit_tls
-        if "tls_minimum" in self.model_fields_set and plain:
+        if self.tls_minimum != "1.2" and plain:
             raise FindingsError(
                 Finding("there is no TLS to demand a version of", ("tls_minimum",), "set tls: starttls")
             )
