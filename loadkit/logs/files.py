@@ -15,7 +15,7 @@ from typing import IO, cast
 
 from loadkit.errors import UsageError
 
-BLOCK_BYTES = 1024**2
+BLOCK_BYTES = 2 * 1024**2
 MAX_LINE_BYTES = 64 * 1024
 """A longer line is counted and dropped: syslog cuts lines at 1 to 8 KiB, so it is no line of a mail log."""
 

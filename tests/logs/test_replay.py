@@ -16,6 +16,8 @@ import pytest
 from pyarrow import parquet
 from support.maillogs import Connection, postfix_log
 
+from loadkit.errors import ExitCode
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 5
 
@@ -30,7 +32,8 @@ def loadkit(folder: Path, *arguments: str) -> Any:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    # Other tests beside it may make the measurement invalid; what is compared here are counts.
+    assert done.returncode in (ExitCode.OK, ExitCode.INVALID), done.stderr
     return json.loads(done.stdout)
 
 
@@ -60,4 +63,4 @@ def test_a_replay_has_the_rate_the_sizes_and_the_reuse_of_the_log(tmp_path: Path
     # The sessions that are open at the end have not had all of their messages; there were few at a time.
     error = statistics.pstdev(per_connection) / math.sqrt(opened)
     assert accepted / opened == pytest.approx(statistics.fmean(per_connection), abs=3.5 * error + 0.1)
-    assert run["ledger"]["lost"] == 0
+    assert (run["ledger"]["lost"], run["flows"]["shed"]["count"]) == (0, 0)
