@@ -15,7 +15,7 @@ from loadkit.scenario.block import Block
 from loadkit.scenario.findings import Finding, FindingsError
 from loadkit.scenario.guardrails import check_target, host_of_url
 from loadkit.scenario.quantities import Flag, PositiveDuration, WholeNumber
-from loadkit.scenario.texts import EnvironmentName, HeaderText, Prose, accepted_by
+from loadkit.scenario.texts import EnvironmentName, HeaderText, Prose, server_url, text_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,9 +79,9 @@ def _check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     return headers
 
 
-HttpUrl = Annotated[str, accepted_by(parse_http_url)]
-MqttUrl = Annotated[str, accepted_by(parse_mqtt_url)]
-Topic = Annotated[str, AfterValidator(_check_topic)]
+HttpUrl = Annotated[str, *server_url(parse_http_url, "[Hh][Tt][Tt][Pp][Ss]?", "http://127.0.0.1:8080/alerts")]
+MqttUrl = Annotated[str, *server_url(parse_mqtt_url, "[Mm][Qq][Tt][Tt][Ss]?", "mqtt://127.0.0.1:1883")]
+Topic = Annotated[str, AfterValidator(_check_topic), text_schema(r"[^+#]+", "a topic", "plant/line1")]
 
 
 class _Endpoint(Block):

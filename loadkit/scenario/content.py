@@ -5,9 +5,10 @@ from __future__ import annotations
 import mimetypes
 import os
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, model_validator
 
@@ -16,7 +17,7 @@ from loadkit.scenario.block import Block
 from loadkit.scenario.findings import Finding, FindingsError, raise_findings, suggest
 from loadkit.scenario.guardrails import ascii_domain
 from loadkit.scenario.quantities import MAX_SIZE_BYTES, Size, WholeNumber
-from loadkit.scenario.texts import ContentType, Domain, EnvironmentName, FileName, find_beside
+from loadkit.scenario.texts import PATH_SCHEMA, ContentType, Domain, EnvironmentName, FileName, find_beside
 from loadkit.smtp.attachment import AttachedFile
 from loadkit.smtp.fields import FIELDS, Correspondents, Text, parse_text, unknown_fields
 from loadkit.smtp.mime import Letter
@@ -136,16 +137,21 @@ def check_key(key: bytes) -> None:
         raise ValueError("is not a private RSA key in PEM without password")  # noqa: TRY004 - of what was written
 
 
-TextFile = Annotated[Path, BeforeValidator(_find_text), PlainSerializer(str)]
-Folder = Annotated[Path, BeforeValidator(_find_folder), PlainSerializer(str)]
-KeyFile = Annotated[Path, BeforeValidator(_find_key), PlainSerializer(str)]
+TextFile = Annotated[Path, BeforeValidator(_find_text), PlainSerializer(str), PATH_SCHEMA]
+Folder = Annotated[Path, BeforeValidator(_find_folder), PlainSerializer(str), PATH_SCHEMA]
+KeyFile = Annotated[Path, BeforeValidator(_find_key), PlainSerializer(str), PATH_SCHEMA]
 
 
 class Content(Block):
     """A text: as written, or the file that holds it."""
 
+    one_of: ClassVar[bool] = True
+    shorthand: ClassVar[Mapping[str, Any]] = {"type": "string", "minLength": 1}
+
     text: str | None = Field(None, min_length=1, max_length=MAX_TEXT_BYTES)
+    """The text, with personal fields in braces."""
     file: TextFile | None = None
+    """The file that holds it, as UTF-8."""
 
     @model_validator(mode="before")
     @classmethod
@@ -177,9 +183,13 @@ class Attachment(Block):
     """A file in a message: of a given size with pseudo-random bytes, or one of a directory for each message."""
 
     name: FileName | None = None
+    """The file's name."""
     size_bytes: Size | None = Field(None, alias="size")
+    """Its size before encoding."""
     type: ContentType | None = None
+    """Its content type."""
     folder: Folder | None = Field(None, alias="from")
+    """A directory instead, whose files messages take turns with."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -221,11 +231,18 @@ def _type_of(path: Path) -> str:
 class Dkim(Block):
     """A DKIM signature: a real one with a key, else only a header of its form and length."""
 
+    shorthand: ClassVar[Mapping[str, Any]] = {"const": "sized"}
+
     domain: Domain | None = None
+    """The domain that signs; the senders' unless told."""
     selector: Domain = "loadkit"
+    """Name of the key's record below _domainkey of the domain."""
     bits: WholeNumber | None = None
+    """Length of the key that a header without a real signature has the form of: 1024, 2048 or 4096."""
     key: KeyFile | None = None
+    """File with a private RSA key in PEM, for real signatures."""
     key_env: EnvironmentName | None = None
+    """Environment variable with such a key."""
 
     @model_validator(mode="before")
     @classmethod
@@ -266,7 +283,9 @@ class Signature(Block):
     """Signatures of a message: DKIM in its header, S/MIME around its content."""
 
     dkim: Dkim | None = None
+    """A DKIM header: sized, or a block."""
     smime_bytes: Size | None = Field(None, alias="smime")
+    """Size of an S/MIME signature beside the content, before encoding."""
 
     @model_validator(mode="after")
     def _is_some(self) -> Self:

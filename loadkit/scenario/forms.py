@@ -13,7 +13,7 @@ from loadkit.scenario.block import Block
 from loadkit.scenario.curve import Curve
 from loadkit.scenario.findings import Finding, FindingsError
 from loadkit.scenario.quantities import ClockTime, Duration, PositiveDuration, Rate, WholeNumber, exact_clock
-from loadkit.scenario.texts import HeaderText
+from loadkit.scenario.texts import PATH_SCHEMA, HeaderText, beside
 from loadkit.scenario.traces import Columns, Recording, read_recording
 from loadkit.units import format_duration, format_rate
 
@@ -284,7 +284,7 @@ class Batches(Form):
 
 
 def _find_trace(value: object, info: ValidationInfo) -> Path:
-    path = ((info.context or Path.cwd()) / str(value)).resolve()
+    path = beside(value, info)
     try:
         if not path.name.isprintable() or not path.exists():
             raise ValueError(f"{value!r} does not exist beside the scenario")
@@ -298,7 +298,7 @@ def _find_trace(value: object, info: ValidationInfo) -> Path:
 class Trace(Form):
     """Recorded traffic: a CSV with a header, of a line for each message or for each interval."""
 
-    file: Annotated[Path, BeforeValidator(_find_trace), PlainSerializer(str)]
+    file: Annotated[Path, BeforeValidator(_find_trace), PlainSerializer(str), PATH_SCHEMA]
     timestamps: HeaderText | None = None
     counts: HeaderText | None = None
     every_s: PositiveDuration = Field(60.0, alias="every")

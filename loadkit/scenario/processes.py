@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Protocol, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -202,6 +203,9 @@ class Mmpp(_Random):
 
 class Arrivals(Block):
     """How arrivals follow the rate: a process by its name, or with what it needs."""
+
+    one_of: ClassVar[bool] = True
+    shorthand: ClassVar[Mapping[str, Any]] = {"enum": list(_PLAIN)}
 
     poisson: Poisson | None = None
     even: Even | None = None

@@ -174,7 +174,12 @@ Duration = Annotated[float, BeforeValidator(_read_duration), PlainSerializer(exa
 PositiveDuration = Annotated[
     float, BeforeValidator(_read_positive_duration), PlainSerializer(exact_duration), _POSITIVE_DURATION
 ]
-ClockTime = Annotated[float, BeforeValidator(_read_clock), PlainSerializer(exact_clock)]
+ClockTime = Annotated[
+    float,
+    BeforeValidator(_read_clock),
+    PlainSerializer(exact_clock),
+    WithJsonSchema({"type": "string", "pattern": f"^(?:{_CLOCK.pattern})$", "examples": ["08:30"]}),
+]
 Rate = Annotated[float, BeforeValidator(_read_rate), PlainSerializer(exact_rate), _RATE]
 Ratio = Annotated[float, BeforeValidator(_read_ratio), PlainSerializer(exact_ratio), _RATIO]
 Size = Annotated[int, BeforeValidator(_read_size), PlainSerializer(exact_size), WithJsonSchema(_SIZE)]

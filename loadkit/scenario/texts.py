@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_CORPUS_FILES = 1000
 
 # Control characters and Unicode's own line ends, at which Python's email package ends a header.
+_LOCAL_PART = r"(?!\.)(?!.*\.\.)(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]|[^\x00-\x7f])+"
 _ATOM_TEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*"
 # With a number of nine digits behind it, within the 64 of RFC 5321 section 4.5.3.1.1.
 _MAX_LOCAL_PART_BYTES = 50
@@ -55,6 +56,9 @@ def _matching(pattern: str, meaning: str, *examples: str) -> tuple[AfterValidato
         return text
 
     return AfterValidator(check), text_schema(pattern, meaning, *examples)
+
+
+PATH_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1})
 
 
 def accepted_by(parse: Callable[[str], object]) -> AfterValidator:
@@ -182,7 +186,11 @@ def _find_corpus(value: object, info: ValidationInfo) -> Path:
 
 
 Name = Annotated[str, *_matching(r"[a-z0-9_-]{1,40}", "a name: 1 to 40 of a-z 0-9 _ -")]
-LocalPart = Annotated[str, AfterValidator(_check_local_part)]
+LocalPart = Annotated[
+    str,
+    AfterValidator(_check_local_part),
+    text_schema(_LOCAL_PART, "the local part of an address (RFC 5321 dot-string, or RFC 6531)", "user"),
+]
 Prose = Annotated[str, AfterValidator(_check_prose), WithJsonSchema({"type": "string"})]
 HeaderText = Annotated[str, *_matching(rf"[^{_CONTROLS}]{{0,200}}", "one line of at most 200 characters")]
 FileName = Annotated[str, *_matching(rf'[^{_CONTROLS}"/\\]{{1,100}}', "a file name without path or quotes", "a.pdf")]
@@ -211,7 +219,7 @@ TargetUrl = Annotated[
     str, *server_url(parse_target_url, "[Ss][Mm][Tt][Pp][Ss]?|[Ll][Mm][Tt][Pp]", "smtp://127.0.0.1:2525")
 ]
 SinkUrl = Annotated[str, *server_url(parse_sink_url, "[Hh][Tt][Tt][Pp][Ss]?", "http://127.0.0.1:8025")]
-Corpus = Annotated[
-    Path, BeforeValidator(_find_corpus), PlainSerializer(str), WithJsonSchema({"type": "string", "minLength": 1})
+Corpus = Annotated[Path, BeforeValidator(_find_corpus), PlainSerializer(str), PATH_SCHEMA]
+AddressDomain = Annotated[
+    str, AfterValidator(_check_address_domain), text_schema(r"[^\s@]+", "a domain", "example.com", "例子.test")
 ]
-AddressDomain = Annotated[str, AfterValidator(_check_address_domain)]
