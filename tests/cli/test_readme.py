@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode
@@ -13,10 +15,12 @@ from loadkit.scenario.load import parse_scenario
 from sinks.behaviour.profile import parse_profile
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
+BLOCKS = {block.partition(":")[0]: block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)}
+"""Blocks of YAML by their first key."""
 
 
 def test_its_scenario_its_profile_and_its_thresholds_are_valid() -> None:
-    scenario, profile, thresholds = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    scenario, profile, thresholds = (BLOCKS[name] for name in ("scenario", "profile", "thresholds"))
     assert parse_scenario(scenario).name == "morning"
     assert parse_profile(profile, "README.md").name == "strict"
     others = scenario[: scenario.index("thresholds:")]
@@ -24,6 +28,18 @@ def test_its_scenario_its_profile_and_its_thresholds_are_valid() -> None:
         "backlog",
         "end_to_end_duration",
     }
+
+
+def test_its_messages_are_valid(tmp_path: Path) -> None:
+    key = generate_private_key(65537, 1024)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "invoices").mkdir()
+    for name, content in (("notice.html", b"<p>{number}</p>"), ("dkim.pem", pem), ("invoices/1.pdf", b"x")):
+        (tmp_path / name).write_bytes(content)
+    load = "scenario: x\nload: {stages: [{name: hold, rate: 5/s, duration: 5s}]}\n"
+
+    scenario = parse_scenario(load + BLOCKS["messages"], base=tmp_path)
+    assert list(scenario.messages) == ["order_notice", "signed", "abroad"]
 
 
 def test_its_table_of_commands_is_complete() -> None:
