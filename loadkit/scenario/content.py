@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from loadkit.scenario.schema import MessageKind
+    from loadkit.smtp.message import Template
 
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_FILES = 1000
@@ -329,6 +330,16 @@ def _dkim(signature: Signature | None, people: Correspondents) -> tuple[tuple[An
     if dkim.real:
         return (), dkim.signer(domain)
     return sized_signature(domain, dkim.selector, dkim.bits or DEFAULT_BITS), None
+
+
+def subject_findings(kind: MessageKind, templates: Iterable[Template | PersonalTemplate]) -> Iterator[Finding]:
+    """A subject whose fields can make it longer than a line may be."""
+    if not kind.personal:
+        return
+    longest = max(each.longest_header_bytes for each in templates if isinstance(each, PersonalTemplate))
+    if longest > MAX_LINE_BYTES:
+        message = f"can make a header line of {longest:,} bytes, and SMTP takes {MAX_LINE_BYTES}"
+        yield Finding(message, ("subject",), "use fewer fields")
 
 
 def transfer_findings(kind: MessageKind, people: Correspondents) -> Iterator[Finding]:

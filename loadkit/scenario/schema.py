@@ -418,9 +418,14 @@ class Addresses(Block):
     count: WholeNumber = Field(ge=1, le=100_000_000)
 
     @property
+    def dns_domain(self) -> str:
+        """The domain as DNS knows it."""
+        return ascii_domain(self.domain)
+
+    @property
     def numbered(self) -> NumberedAddress:
         """The addresses as they are sent: only with a local part in UTF-8 may the domain be in UTF-8 as well."""
-        domain = ascii_domain(self.domain) if self.local_part.isascii() else self.domain
+        domain = self.dns_domain if self.local_part.isascii() else self.domain
         return NumberedAddress(self.local_part, domain, self.count)
 
 
