@@ -49,8 +49,16 @@ def field_findings(text: str) -> Iterator[Finding]:
         yield Finding(f"has no field {{{name}}}", fix=f"{guess} ({{{{{name}}}}} for the word in braces)")
 
 
-def _find_text(value: object, info: ValidationInfo) -> Path:
+def _find_file(value: object, info: ValidationInfo) -> Path:
+    """The path of a file that has an end, as devices and pipes do not."""
     path = find_beside(value, info)
+    if not path.is_file():
+        raise ValueError(f"{value!r} is not a file")
+    return path
+
+
+def _find_text(value: object, info: ValidationInfo) -> Path:
+    path = _find_file(value, info)
     raise_findings(field_findings(read_text_file(path)))
     return path
 
@@ -102,7 +110,7 @@ def folder_files(folder: Path) -> list[Path]:
 def _find_key(value: object, info: ValidationInfo) -> Path:
     if "PRIVATE KEY" in str(value):  # which is not repeated
         raise FindingsError(Finding("is a key and not the name of its file", fix="keep the secret out of the file"))
-    path = find_beside(value, info)
+    path = _find_file(value, info)
     check_key(read_key_file(path))
     return path
 
@@ -114,7 +122,8 @@ def read_key_file(path: Path) -> bytes:
         ValueError: If it can't be read.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_TEXT_BYTES)
     except OSError as error:
         raise ValueError(f"{path.name!r} can't be read: {error.strerror}") from error
 
