@@ -154,7 +154,9 @@ class Content(Block):
     """A text: as written, or the file that holds it."""
 
     text: str | None = Field(None, min_length=1, max_length=MAX_TEXT_BYTES)
+    """The text."""
     file: TextFile | None = None
+    """The file that holds it, relative to the scenario."""
 
     @model_validator(mode="before")
     @classmethod
@@ -186,9 +188,13 @@ class Attachment(Block):
     """A file in a message: of a given size with pseudo-random bytes, or one of a directory for each message."""
 
     name: FileName | None = None
+    """Its name."""
     size_bytes: Size | None = Field(None, alias="size")
+    """Its size before it is encoded."""
     type: ContentType | None = None
+    """Its content type."""
     folder: Folder | None = Field(None, alias="from")
+    """A directory, relative to the scenario, whose files messages take turns with, instead of the other keys."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -231,10 +237,15 @@ class Dkim(Block):
     """A DKIM signature: a real one with a key, else only a header of its form and length."""
 
     domain: Domain | None = None
+    """Whose signature it is; that of the senders unless told."""
     selector: Domain = "loadkit"
+    """Name of the key, below _domainkey of the domain in DNS."""
     bits: WholeNumber | None = None
+    """Length of the RSA key that a signature without key looks like; 2048 unless told."""
     key: KeyFile | None = None
+    """File with the private RSA key in PEM, relative to the scenario."""
     key_env: EnvironmentName | None = None
+    """Environment variable with the key."""
 
     @model_validator(mode="before")
     @classmethod
@@ -275,7 +286,9 @@ class Signature(Block):
     """Signatures of a message: DKIM in its header, S/MIME around its content."""
 
     dkim: Dkim | None = None
+    """A DKIM signature: sized, or a block with a key."""
     smime_bytes: Size | None = Field(None, alias="smime")
+    """Size of a part of the form of an S/MIME signature, before it is encoded."""
 
     @model_validator(mode="after")
     def _is_some(self) -> Self:

@@ -356,11 +356,17 @@ class MessageKind(Block):
     size: SizeDistribution | None = None
     recipients: RecipientsDistribution = Constant(1)
     body: Content | None = None
+    """Plain text, with personal fields such as {recipient} or {number}."""
     html: Content | None = None
+    """The same as HTML; with a body beside it, mail programs choose."""
     transfer: Transfer | None = None
+    """How texts are encoded; the plainest way that any server takes unless told."""
     utf8: Flag = False
+    """Whether headers are UTF-8 and not encoded; needs SMTPUTF8."""
     unique: Flag = False
+    """Whether each message has a line that no other has, so that nothing takes two for one."""
     signature: Signature | None = None
+    """Signatures, real ones or of their form and length."""
     attachments: tuple[Attachment, ...] = Field((), max_length=20)
     corpus: Corpus | None = None
 
