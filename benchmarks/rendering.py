@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 import timeit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -93,7 +94,9 @@ def measure_costs(rounds: int, budget_s: float = BUDGET_S) -> Costs:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_key(folder)
-        timers = {title: timeit.Timer(render_once(kind, folder)) for title, kind in ALONE.items()}
+        timers = {
+            title: timeit.Timer(render_once(kind, folder), timer=time.process_time) for title, kind in ALONE.items()
+        }
         measures = [partial(_cost_us, timer, budget_s) for timer in timers.values()]
         costs_us = list(alternate("rendering", rounds, measures))
     return Costs(dict(zip(timers, map(min, zip(*costs_us, strict=True)), strict=True)))

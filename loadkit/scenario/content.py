@@ -50,8 +50,16 @@ def field_findings(text: str) -> Iterator[Finding]:
         yield Finding(f"has no field {{{name}}}", fix=f"{guess} ({{{{{name}}}}} for the word in braces)")
 
 
-def _find_text(value: object, info: ValidationInfo) -> Path:
+def _find_file(value: object, info: ValidationInfo) -> Path:
+    """The path of a file that has an end, as devices and pipes do not."""
     path = find_beside(value, info)
+    if not path.is_file():
+        raise ValueError(f"{value!r} is not a file")
+    return path
+
+
+def _find_text(value: object, info: ValidationInfo) -> Path:
+    path = _find_file(value, info)
     raise_findings(field_findings(read_text_file(path)))
     return path
 
@@ -103,7 +111,7 @@ def folder_files(folder: Path) -> list[Path]:
 def _find_key(value: object, info: ValidationInfo) -> Path:
     if "PRIVATE KEY" in str(value):  # which is not repeated
         raise FindingsError(Finding("is a key and not the name of its file", fix="keep the secret out of the file"))
-    path = find_beside(value, info)
+    path = _find_file(value, info)
     check_key(read_key_file(path))
     return path
 
@@ -115,7 +123,8 @@ def read_key_file(path: Path) -> bytes:
         ValueError: If it can't be read.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_TEXT_BYTES)
     except OSError as error:
         raise ValueError(f"{path.name!r} can't be read: {error.strerror}") from error
 
@@ -149,9 +158,9 @@ class Content(Block):
     shorthand: ClassVar[Mapping[str, Any]] = {"type": "string", "minLength": 1}
 
     text: str | None = Field(None, min_length=1, max_length=MAX_TEXT_BYTES)
-    """The text, with personal fields in braces."""
+    """The text."""
     file: TextFile | None = None
-    """The file that holds it, as UTF-8."""
+    """The file that holds it, relative to the scenario."""
 
     @model_validator(mode="before")
     @classmethod
@@ -183,13 +192,13 @@ class Attachment(Block):
     """A file in a message: of a given size with pseudo-random bytes, or one of a directory for each message."""
 
     name: FileName | None = None
-    """The file's name."""
+    """Its name."""
     size_bytes: Size | None = Field(None, alias="size")
-    """Its size before encoding."""
+    """Its size before it is encoded."""
     type: ContentType | None = None
     """Its content type."""
     folder: Folder | None = Field(None, alias="from")
-    """A directory instead, whose files messages take turns with."""
+    """A directory, relative to the scenario, whose files messages take turns with, instead of the other keys."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -234,15 +243,15 @@ class Dkim(Block):
     shorthand: ClassVar[Mapping[str, Any]] = {"const": "sized"}
 
     domain: Domain | None = None
-    """The domain that signs; the senders' unless told."""
+    """Whose signature it is; that of the senders unless told."""
     selector: Domain = "loadkit"
-    """Name of the key's record below _domainkey of the domain."""
+    """Name of the key, below _domainkey of the domain in DNS."""
     bits: WholeNumber | None = None
-    """Length of the key that a header without a real signature has the form of: 1024, 2048 or 4096."""
+    """Length of the RSA key that a signature without key looks like; 2048 unless told."""
     key: KeyFile | None = None
-    """File with a private RSA key in PEM, for real signatures."""
+    """File with the private RSA key in PEM, relative to the scenario."""
     key_env: EnvironmentName | None = None
-    """Environment variable with such a key."""
+    """Environment variable with the key."""
 
     @model_validator(mode="before")
     @classmethod
@@ -283,9 +292,9 @@ class Signature(Block):
     """Signatures of a message: DKIM in its header, S/MIME around its content."""
 
     dkim: Dkim | None = None
-    """A DKIM header: sized, or a block."""
+    """A DKIM signature: sized, or a block with a key."""
     smime_bytes: Size | None = Field(None, alias="smime")
-    """Size of an S/MIME signature beside the content, before encoding."""
+    """Size of a part of the form of an S/MIME signature, before it is encoded."""
 
     @model_validator(mode="after")
     def _is_some(self) -> Self:

@@ -333,17 +333,17 @@ class MessageKind(Block):
     recipients: RecipientsDistribution = Constant(1)
     """Recipients of a message: a number or a distribution."""
     body: Content | None = None
-    """Its plain text, or a file that holds it; with personal fields in braces."""
+    """Plain text, with personal fields such as {recipient} or {number}."""
     html: Content | None = None
-    """The same as HTML."""
+    """The same as HTML; with a body beside it, mail programs choose."""
     transfer: Transfer | None = None
-    """How texts are encoded; what fits them best unless told."""
+    """How texts are encoded; the plainest way that any server takes unless told."""
     utf8: Flag = False
-    """Whether headers are sent in UTF-8 (SMTPUTF8) instead of being encoded."""
+    """Whether headers are UTF-8 and not encoded; needs SMTPUTF8."""
     unique: Flag = False
-    """Whether each message holds a part that no other has, so that it can't be taken for a copy."""
+    """Whether each message has a line that no other has, so that nothing takes two for one."""
     signature: Signature | None = None
-    """How it is signed."""
+    """Signatures, real ones or of their form and length."""
     attachments: tuple[Attachment, ...] = Field((), max_length=20)
     """Files in it."""
     corpus: Corpus | None = None
