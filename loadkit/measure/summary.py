@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from loadkit.measure.channels import ChannelLine, channel_lines
 from loadkit.measure.delivery import METRICS as DELIVERY_METRICS
 from loadkit.measure.delivery import Delivery, DeliveryCourse
 from loadkit.measure.diagnosis import diagnose, evidence_of
-from loadkit.measure.ends import OutcomeLine, is_measured
+from loadkit.measure.ends import OutcomeLine, is_measured, outcome_lines
 from loadkit.measure.health import cpu_p95_by_process, p95
 from loadkit.measure.histogram import Histogram
 from loadkit.measure.reason import Blame
@@ -158,6 +159,8 @@ class Summary:
         retries: Attempts that were refused and followed by another, and acceptances at another attempt, over the whole
             run.
         session_ends: Ends of the sessions that the server ended, over the whole run.
+        channels: Every channel, that of mail among them, where there is another; ledger, course and end-to-end times
+            are about mail alone.
     """
 
     schema_version: int
@@ -183,6 +186,7 @@ class Summary:
     diagnosis: tuple[Finding, ...] = ()
     retries: tuple[OutcomeLine, ...] = ()
     session_ends: tuple[OutcomeLine, ...] = ()
+    channels: tuple[ChannelLine, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as plain JSON values."""
@@ -243,6 +247,7 @@ def summarize(
         statistics, outcomes, samples, thresholds, duration_s=duration_s, unread=unread, workers=workers
     )
     ended = evidence_of(statistics, outcomes)
+    channels = channel_lines(statistics, outcomes, {} if delivery is None else delivery.channels)
     met = all(line.passed for line in lines) and (delivery is None or delivery.counts.faithful)
     return Summary(
         schema_version=SCHEMA_VERSION,
@@ -258,7 +263,7 @@ def summarize(
         phases=_phases(statistics),
         kinds={kind: _part(statistics, kind=kind) for kind in plan.kinds},
         stages={stage.name: _part(statistics, stage=stage.name) for stage in plan.stages if stage.measured},
-        outcomes=ended.messages,
+        outcomes=outcome_lines(one for one in outcomes if one.stage and is_measured(plan, one.stage)),
         setups=ended.setups,
         ledger=None if delivery is None else delivery.counts,
         generator=_generator(samples, measured, lag_p99_s),
@@ -268,6 +273,7 @@ def summarize(
         diagnosis=diagnose(ended),
         retries=ended.retries,
         session_ends=ended.session_ends,
+        channels=channels,
     )
 
 

@@ -11,8 +11,9 @@ from loadkit.errors import TargetError
 from loadkit.scenario.arrivals import schedule_of
 from loadkit.scenario.calendar import campaign_timetable
 from loadkit.scenario.campaign_words import campaign_lines, stage_lines
+from loadkit.scenario.channels import SMTP
 from loadkit.scenario.guardrails import check_target
-from loadkit.scenario.mix import DEFAULT_SIZE, build_templates
+from loadkit.scenario.mix import DEFAULT_SIZE, build_templates, minimum_sizes
 from loadkit.scenario.quantities import exact_ratio
 from loadkit.units import format_duration, format_rate, format_size
 
@@ -35,6 +36,7 @@ class Kind:
         mean_recipients: Expected number of recipients.
         most_recipients: Largest number of recipients.
         subject: Its subject, or where its content comes from.
+        traits: What is notable of its content.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Kind:
     mean_recipients: float
     most_recipients: int
     subject: str
+    traits: tuple[str, ...] = ()
 
 
 def describe(scenario: Scenario) -> str:
@@ -53,7 +56,14 @@ def describe(scenario: Scenario) -> str:
     lines += scenario.description.strip().splitlines()
     lines += ["", *_timing(scenario), *_volume(scenario, kinds), "", "Messages:"]
     lines += [_kind_line(kind) for kind in kinds]
-    lines += ["", *_addresses(scenario), *_target(scenario), *_sessions(scenario), *_delivery(scenario)]
+    lines += [
+        "",
+        *_addresses(scenario),
+        *_target(scenario),
+        *_channels(scenario),
+        *_sessions(scenario),
+        *_delivery(scenario),
+    ]
     lines += ["", *_thresholds(scenario)]
     notes = list(_notes(scenario))
     if notes:
@@ -124,15 +134,37 @@ def kinds_of(scenario: Scenario) -> list[Kind]:
 
 
 def _kind(name: str, kind: MessageKind, share: float, scenario: Scenario) -> Kind:
-    minimums = [template.minimum_bytes for template in build_templates(kind, scenario.senders.domain)]
+    minimums = minimum_sizes(kind, build_templates(kind, scenario.correspondents))
     size = kind.size or DEFAULT_SIZE
-    if kind.corpus is not None:
+    subject = f'"{kind.subject}"'
+    if kind.channel != SMTP:
+        subject = f"by {scenario.channels[kind.channel].protocol} through {kind.channel}"
+    if not kind.padded:
         mean_bytes, most_bytes = float(np.mean(minimums)), max(minimums)
-        subject = f"{len(minimums)} own message{'s' if len(minimums) > 1 else ''} from {kind.corpus.name}"
     else:
         mean_bytes, most_bytes = max(size.mean, minimums[0]), max(size.most, minimums[0])
-        subject = f'"{kind.subject}"'
-    return Kind(name, share, mean_bytes, most_bytes, kind.recipients.mean, kind.recipients.most, subject)
+    if kind.corpus is not None:
+        subject = f"{len(minimums)} own message{'s' if len(minimums) > 1 else ''} from {kind.corpus.name}"
+    recipients = kind.recipients
+    return Kind(name, share, mean_bytes, most_bytes, recipients.mean, recipients.most, subject, tuple(_traits(kind)))
+
+
+def _traits(kind: MessageKind) -> Iterator[str]:
+    if kind.html is not None:
+        yield "text and HTML" if kind.body is not None else "HTML"
+    for attachment in kind.attachments:
+        if attachment.folder is not None:
+            files = len(attachment.files())
+            yield f"one of {files} files from {attachment.folder.name}" if files > 1 else "one file"
+    if kind.unique:
+        yield "no two alike"
+    signature = kind.signature
+    if signature is not None and signature.dkim is not None:
+        yield "signed by DKIM" if signature.dkim.real else "with the form of a DKIM signature"
+    if signature is not None and signature.smime_bytes is not None:
+        yield f"with {format_size(signature.smime_bytes)} in the form of an S/MIME signature"
+    if kind.utf8:
+        yield "headers in UTF-8"
 
 
 def _kind_line(kind: Kind) -> str:
@@ -140,7 +172,9 @@ def _kind_line(kind: Kind) -> str:
     size = format_size(kind.mean_bytes)
     if kind.most_bytes > kind.mean_bytes:
         size += f" on average (at most {format_size(kind.most_bytes)})"
-    return f"  {kind.name}: {100 * kind.share:.3g} % of messages, {size}, {recipients}, {kind.subject}"
+    return f"  {kind.name}: {100 * kind.share:.3g} % of messages, {size}, {recipients}, " + ", ".join(
+        (kind.subject, *kind.traits)
+    )
 
 
 def _addresses(scenario: Scenario) -> Iterator[str]:
@@ -153,15 +187,31 @@ def _addresses(scenario: Scenario) -> Iterator[str]:
 def _target(scenario: Scenario) -> Iterator[str]:
     target, address = scenario.target, scenario.target.address
     if address is None:
-        yield "The target is named when it is run; without one, the bundled sink."
+        profile = f", which behaves like {target.sink_profile}" if target.sink_profile is not None else ""
+        yield f"The target is named when it is run; without one, the bundled sink{profile}."
         return
     tls = "TLS from the start" if address.implicit_tls else {"starttls": "STARTTLS", "none": "no TLS"}[target.tls]
+    if target.tls_minimum != "1.2":
+        tls += f" (TLS {target.tls_minimum} or newer)"
     login = f", login by {target.auth.mechanism}" if target.auth else ""
     yield f"Target {address}: {tls}{login}."
     try:
         check_target(address, target.allow)
     except TargetError as error:
         yield f"  It would be refused: {error.hint}."
+
+
+def _channels(scenario: Scenario) -> Iterator[str]:
+    for name, channel in scenario.channels.items():
+        endpoint = channel.endpoint
+        where = endpoint.url or "the bundled sink"
+        yield f"Channel {name}: {channel.protocol} to {where}, at most {endpoint.connections} connections."
+        if channel.left_out:
+            yield f"  It is left out: {channel.left_out}."
+        try:
+            channel.check_allowed(scenario.target.allow)
+        except TargetError as error:
+            yield f"  It would be refused: {error.hint}."
 
 
 def _sessions(scenario: Scenario) -> Iterator[str]:
