@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MAX_CORPUS_FILES = 1000
 
 # Control characters and Unicode's own line ends, at which Python's email package ends a header.
+_LETTER = r"(?:[A-Za-z0-9]|[^\x00-\x7f])"
+_LABEL = rf"{_LETTER}(?:(?:{_LETTER}|-)*{_LETTER})?"
+_ADDRESS_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _LOCAL_PART = r"(?!\.)(?!.*\.\.)(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]|[^\x00-\x7f])+"
 _ATOM_TEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*"
 # With a number of nine digits behind it, within the 64 of RFC 5321 section 4.5.3.1.1.
@@ -221,5 +224,5 @@ TargetUrl = Annotated[
 SinkUrl = Annotated[str, *server_url(parse_sink_url, "[Hh][Tt][Tt][Pp][Ss]?", "http://127.0.0.1:8025")]
 Corpus = Annotated[Path, BeforeValidator(_find_corpus), PlainSerializer(str), PATH_SCHEMA]
 AddressDomain = Annotated[
-    str, AfterValidator(_check_address_domain), text_schema(r"[^\s@]+", "a domain", "example.com", "例子.test")
+    str, AfterValidator(_check_address_domain), text_schema(_ADDRESS_DOMAIN, "a domain", "example.com", "例子.test")
 ]
