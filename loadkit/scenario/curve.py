@@ -207,6 +207,11 @@ class Curve:
         times: Floats = np.minimum(self.edges_s[pieces] + within_s, self.edges_s[pieces + 1])
         return times
 
+    def outline(self) -> tuple[Floats, Floats]:
+        """Times and rates for a drawing: both sides of every step, and enough between where it is not straight."""
+        times = np.union1d(self._grid, np.nextafter(self.edges_s[1:], 0.0))
+        return times, self.rate_at(times)
+
     def scaled(self, factor: float) -> Curve:
         """The same shape at another height."""
         return Curve(self.edges_s, self.levels * factor, self.slopes * factor, self.weights * factor, self.exponents)

@@ -29,6 +29,7 @@ _WORDS = {
     "float_type": "must be a number",
     "bool_type": "must be true or false",
     "string_type": "must be text",
+    "string_too_short": "must be at least {min_length} character long",
     "string_too_long": "must be at most {max_length} characters long",
     "model_type": "must be a block of keys",
     "dict_type": "must be a block of keys",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,6 +82,19 @@ class Timetable:
             StageSpan(span.name, span.start_s * factor, span.end_s * factor, span.measured) for span in self.stages
         )
         return Timetable(tuple(spans), self.curve and self.curve.stretched(factor))
+
+    def scaled(self, factor: float) -> Timetable:
+        """The same times at other rates; a closed loop has none."""
+        return self if self.curve is None or factor == 1 else replace(self, curve=self.curve.scaled(factor))
+
+    def cut(self, start_s: float, end_s: float) -> Timetable:
+        """The part between two times, from 0 on; stages outside it fall away."""
+        spans = (
+            replace(span, start_s=max(span.start_s, start_s) - start_s, end_s=min(span.end_s, end_s) - start_s)
+            for span in self.stages
+            if span.end_s > start_s and span.start_s < end_s
+        )
+        return Timetable(tuple(spans), self.curve and self.curve.cut(start_s, end_s))
 
     def stage_of(self, offsets_s: Floats) -> npt.NDArray[np.int64]:
         """Index of the stage that each time falls into; a time at a border belongs to the later stage."""

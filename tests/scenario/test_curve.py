@@ -57,6 +57,12 @@ def test_known_areas() -> None:
     assert Curve.points((0, 1, 1, 2), (5, 5, 20, 0)).area == 15
 
 
+def test_an_outline_has_both_sides_of_a_step() -> None:
+    times_s, rates = Curve.hold(5, 2).then(Curve.ramp(9, 1, 2)).outline()
+    assert times_s == pytest.approx([0, 2, 2, 4, 4])
+    assert rates == pytest.approx([5, 5, 9, 1, 1])
+
+
 def test_a_step_has_the_later_rate_and_nothing_lies_outside() -> None:
     curve = Curve.steps((0, 1, 2), (3, 7))
     assert curve.rate_at(np.array([-1.0, 0.0, 0.5, 1.0, 2.0, 2.1])).tolist() == [0, 3, 3, 7, 7, 0]
