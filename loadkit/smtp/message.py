@@ -47,7 +47,7 @@ def dot_stuff(content: bytes) -> bytes:
 def filler_checksum(content: bytes) -> int:
     """The CRC-32 of what `filler` returned, of which all but the end is known from earlier calls."""
     # The last three bytes may be an end of their own.
-    step = (len(content) - 3) // _LONG_STEP_BYTES
+    step = max(0, len(content) - 3) // _LONG_STEP_BYTES
     for start in range((len(_FILLER_SUMS) - 1) * _LONG_STEP_BYTES, step * _LONG_STEP_BYTES, _LONG_STEP_BYTES):
         _FILLER_SUMS.append(crc32(content[start : start + _LONG_STEP_BYTES], _FILLER_SUMS[-1]))
     return crc32(content[step * _LONG_STEP_BYTES :], _FILLER_SUMS[step])
