@@ -80,7 +80,7 @@ def _request(  # noqa: PLR0917 - the options, in their order
     loaded = load_scenario(find_scenario(scenario)) if scenario is not None else None
     allowed = (*(loaded.target.allow if loaded is not None else ()), *(allow or ()))
     address = allowed_target(target_url(target), allowed)
-    domain = sender_domain or (loaded.senders.domain if loaded is not None else "")
+    domain = sender_domain or (loaded.senders.dns_domain if loaded is not None else "")
     return ProbeRequest(
         target=address,
         needs=needs_of(loaded, address) if loaded is not None else Needs(),

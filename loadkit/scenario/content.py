@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from loadkit.scenario.schema import MessageKind
+    from loadkit.smtp.message import Template
 
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_FILES = 1000
@@ -48,8 +49,16 @@ def field_findings(text: str) -> Iterator[Finding]:
         yield Finding(f"has no field {{{name}}}", fix=f"{guess} ({{{{{name}}}}} for the word in braces)")
 
 
-def _find_text(value: object, info: ValidationInfo) -> Path:
+def _find_file(value: object, info: ValidationInfo) -> Path:
+    """The path of a file that has an end, as devices and pipes do not."""
     path = find_beside(value, info)
+    if not path.is_file():
+        raise ValueError(f"{value!r} is not a file")
+    return path
+
+
+def _find_text(value: object, info: ValidationInfo) -> Path:
+    path = _find_file(value, info)
     raise_findings(field_findings(read_text_file(path)))
     return path
 
@@ -101,7 +110,7 @@ def folder_files(folder: Path) -> list[Path]:
 def _find_key(value: object, info: ValidationInfo) -> Path:
     if "PRIVATE KEY" in str(value):  # which is not repeated
         raise FindingsError(Finding("is a key and not the name of its file", fix="keep the secret out of the file"))
-    path = find_beside(value, info)
+    path = _find_file(value, info)
     check_key(read_key_file(path))
     return path
 
@@ -113,7 +122,8 @@ def read_key_file(path: Path) -> bytes:
         ValueError: If it can't be read.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_TEXT_BYTES)
     except OSError as error:
         raise ValueError(f"{path.name!r} can't be read: {error.strerror}") from error
 
@@ -144,7 +154,9 @@ class Content(Block):
     """A text: as written, or the file that holds it."""
 
     text: str | None = Field(None, min_length=1, max_length=MAX_TEXT_BYTES)
+    """The text."""
     file: TextFile | None = None
+    """The file that holds it, relative to the scenario."""
 
     @model_validator(mode="before")
     @classmethod
@@ -176,9 +188,13 @@ class Attachment(Block):
     """A file in a message: of a given size with pseudo-random bytes, or one of a directory for each message."""
 
     name: FileName | None = None
+    """Its name."""
     size_bytes: Size | None = Field(None, alias="size")
+    """Its size before it is encoded."""
     type: ContentType | None = None
+    """Its content type."""
     folder: Folder | None = Field(None, alias="from")
+    """A directory, relative to the scenario, whose files messages take turns with, instead of the other keys."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -221,10 +237,15 @@ class Dkim(Block):
     """A DKIM signature: a real one with a key, else only a header of its form and length."""
 
     domain: Domain | None = None
+    """Whose signature it is; that of the senders unless told."""
     selector: Domain = "loadkit"
+    """Name of the key, below _domainkey of the domain in DNS."""
     bits: WholeNumber | None = None
+    """Length of the RSA key that a signature without key looks like; 2048 unless told."""
     key: KeyFile | None = None
+    """File with the private RSA key in PEM, relative to the scenario."""
     key_env: EnvironmentName | None = None
+    """Environment variable with the key."""
 
     @model_validator(mode="before")
     @classmethod
@@ -265,7 +286,9 @@ class Signature(Block):
     """Signatures of a message: DKIM in its header, S/MIME around its content."""
 
     dkim: Dkim | None = None
+    """A DKIM signature: sized, or a block with a key."""
     smime_bytes: Size | None = Field(None, alias="smime")
+    """Size of a part of the form of an S/MIME signature, before it is encoded."""
 
     @model_validator(mode="after")
     def _is_some(self) -> Self:
@@ -329,6 +352,16 @@ def _dkim(signature: Signature | None, people: Correspondents) -> tuple[tuple[An
     if dkim.real:
         return (), dkim.signer(domain)
     return sized_signature(domain, dkim.selector, dkim.bits or DEFAULT_BITS), None
+
+
+def subject_findings(kind: MessageKind, templates: Iterable[Template | PersonalTemplate]) -> Iterator[Finding]:
+    """A subject whose fields can make it longer than a line may be."""
+    if not kind.personal:
+        return
+    longest = max(each.longest_header_bytes for each in templates if isinstance(each, PersonalTemplate))
+    if longest > MAX_LINE_BYTES:
+        message = f"can make a header line of {longest:,} bytes, and SMTP takes {MAX_LINE_BYTES}"
+        yield Finding(message, ("subject",), "use fewer fields")
 
 
 def transfer_findings(kind: MessageKind, people: Correspondents) -> Iterator[Finding]:

@@ -359,11 +359,17 @@ class MessageKind(Block):
     size: SizeDistribution | None = None
     recipients: RecipientsDistribution = Constant(1)
     body: Content | None = None
+    """Plain text, with personal fields such as {recipient} or {number}."""
     html: Content | None = None
+    """The same as HTML; with a body beside it, mail programs choose."""
     transfer: Transfer | None = None
+    """How texts are encoded; the plainest way that any server takes unless told."""
     utf8: Flag = False
+    """Whether headers are UTF-8 and not encoded; needs SMTPUTF8."""
     unique: Flag = False
+    """Whether each message has a line that no other has, so that nothing takes two for one."""
     signature: Signature | None = None
+    """Signatures, real ones or of their form and length."""
     attachments: tuple[Attachment, ...] = Field((), max_length=20)
     corpus: Corpus | None = None
 
@@ -421,9 +427,14 @@ class Addresses(Block):
     count: WholeNumber = Field(ge=1, le=100_000_000)
 
     @property
+    def dns_domain(self) -> str:
+        """The domain as DNS knows it."""
+        return ascii_domain(self.domain)
+
+    @property
     def numbered(self) -> NumberedAddress:
         """The addresses as they are sent: only with a local part in UTF-8 may the domain be in UTF-8 as well."""
-        domain = ascii_domain(self.domain) if self.local_part.isascii() else self.domain
+        domain = self.dns_domain if self.local_part.isascii() else self.domain
         return NumberedAddress(self.local_part, domain, self.count)
 
 

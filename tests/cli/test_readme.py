@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from loadkit.cli._bundled import bundled_scenarios
 from loadkit.cli.app import app, main
@@ -45,6 +47,18 @@ def test_its_table_of_bundled_scenarios_is_complete() -> None:
     assert set(
         re.findall(r"`([a-z_]+)`(?=[ ,])", "".join(line for line in table.splitlines() if line[:3] == "| `"))
     ) == set(bundled_scenarios())
+
+
+def test_its_messages_are_valid(tmp_path: Path) -> None:
+    key = generate_private_key(65537, 1024)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "invoices").mkdir()
+    for name, content in (("notice.html", b"<p>{number}</p>"), ("dkim.pem", pem), ("invoices/1.pdf", b"x")):
+        (tmp_path / name).write_bytes(content)
+    load = "scenario: x\nload: {stages: [{name: hold, rate: 5/s, duration: 5s}]}\n"
+
+    scenario = parse_scenario(load + BLOCKS["messages"], base=tmp_path)
+    assert list(scenario.messages) == ["order_notice", "signed", "abroad"]
 
 
 def test_its_table_of_commands_is_complete() -> None:
