@@ -143,7 +143,7 @@ STAMP = "Nov 24 16:00:01 mail "
     [
         (  # OpenSMTPD before 6.4
             [
-                f"{STAMP}smtpd[9]: 19f83d2e03fda42f smtp event=message msgid=71c0329a from=<a> to=<b> size=700 ndest=2 x=1",
+                f"{STAMP}smtpd[9]: 19f83d2e03fda42f smtp event=message msgid=71c0329a from=<a> size=700 ndest=2 ",
                 f"{STAMP}smtpd[9]: 19f83d2e03fda42f smtp event=closed reason=quit",
             ],
             700,
@@ -151,7 +151,7 @@ STAMP = "Nov 24 16:00:01 mail "
         ),
         (  # Exim since 4.97, by way of syslog
             [
-                f"{STAMP}exim[9]: 1rZ8Xk-00000001Abc-0dEf <= a@example.com H=a.example [192.0.2.1]:99 P=esmtp S=900",
+                f"{STAMP}exim[9]: 1rZ8Xk-00000001Abc-0dEf <= a@example.com H=a [192.0.2.1]:99 P=esmtp S=900",
                 f"{STAMP}exim[9]: 1rZ8Xk-00000001Abc-0dEf => b@example.com R=relay T=sink",
                 f"{STAMP}exim[9]: 1rZ8Xk-00000001Abc-0dEf ** c@example.com: Unrouteable address",
                 f"{STAMP}exim[9]: 1rZ8Xk-00000001Abc-0dEf Completed",
@@ -162,7 +162,7 @@ STAMP = "Nov 24 16:00:01 mail "
         (  # a Postfix of several instances, TLS from the start
             [
                 f"{STAMP}postfix-in/qmgr[9]: 3ZBc0k1Tq2z9: from=<a@example.com>, size=800, nrcpt=1 (queue active)",
-                f"{STAMP}postfix-in/smtps/smtpd[9]: disconnect from a[192.0.2.1] ehlo=1 mail=1 rcpt=1 data=1 commands=4",
+                f"{STAMP}postfix-in/smtps/smtpd[9]: disconnect from a[::1] ehlo=1 mail=1 rcpt=1 data=1 commands=4",
             ],
             800,
             1,
