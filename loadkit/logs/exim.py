@@ -113,9 +113,10 @@ class EximLog:
             positions += [position for position, _ in found]
             gathered.domains.add([domain for _, domain in found if domain])
         positions += _found(_FAILED, data)
-        keys = [_id_before(data, position) for position in positions]
+        keys = _ids_before(data, positions)
         self._count_recipients(Counter(keys), data)
-        deferred = [(position, _id_before(data, position)) for position in _found(_DEFERRED, data)]
+        places = _found(_DEFERRED, data)
+        deferred = list(zip(places, _ids_before(data, places), strict=True))
         if deferred or not gathered.deferrals.unknown(keys):
             self._read_retries(block, deferred, list(zip(positions, keys, strict=True)))
         gathered.outbound_deliveries += len(positions)
@@ -124,7 +125,7 @@ class EximLog:
     def _count_recipients(self, here: Counter[bytes], data: bytes) -> None:
         """Most messages are delivered and completed within a block; only the others are remembered."""
         recipients = self._recipients
-        ended = [_id_before(data, match.start()) for match in _COMPLETED.finditer(data)]
+        ended = _ids_before(data, [match.start() for match in _COMPLETED.finditer(data)])
         counts = [here.pop(key, 0) + (recipients.pop(key) or 0) for key in ended]
         self._gathered.recipients.add(np.array([count for count in counts if count], dtype=np.int64))
         for key, count in here.items():
@@ -150,10 +151,13 @@ def _found(mark: bytes, data: bytes) -> list[int]:
     return [match.start() for match in _RARE[mark].finditer(data)] if mark in data else []
 
 
-def _id_before(data: bytes, position: int) -> bytes:
-    """The message id that ends at a position."""
-    key = data[max(position - _SHORT_ID, 0) : position]
-    return key if key[6:7] == b"-" else data[max(position - _LONG_ID, 0) : position]
+def _ids_before(data: bytes, positions: list[int]) -> list[bytes]:
+    """The message ids that end at some positions, all of one length: a server changes it once in its life."""
+    if not positions:
+        return []
+    first = positions[0]
+    length = _SHORT_ID if data[first - _SHORT_ID : first][6:7] == b"-" else _LONG_ID
+    return [data[position - length : position] for position in positions]
 
 
 def _process_before(data: bytes, position: int) -> bytes | None:

@@ -36,12 +36,12 @@ class Piece:
 
     Args:
         data: The lines, each with its end.
-        too_long: Lines before these that were dropped because of their length.
+        cut: Whether the line behind these is dropped because of its length.
         bytes_read: Bytes taken from the disk so far.
     """
 
     data: bytes
-    too_long: int
+    cut: bool
     bytes_read: int
 
 
@@ -84,7 +84,7 @@ class LogFile:
 
     def _pieces(self, raw: io.BufferedReader) -> Iterator[Piece]:
         stream = self._opened(raw)
-        rest, too_long, dropping = b"", 0, False
+        rest, dropping = b"", False
         while chunk := self._read(stream):
             if dropping:
                 end = chunk.find(b"\n")
@@ -95,11 +95,10 @@ class LogFile:
             end = data.rfind(b"\n") + 1
             rest = data[end:]
             if len(rest) > MAX_LINE_BYTES:
-                rest, too_long, dropping = b"", too_long + 1, True
-            yield Piece(data[:end], too_long, raw.tell() if raw.seekable() else 0)
-            too_long = 0
-        if rest or too_long:
-            yield Piece(rest + b"\n" if rest else b"", too_long, raw.tell() if raw.seekable() else 0)
+                rest, dropping = b"", True
+            yield Piece(data[:end], dropping, raw.tell() if raw.seekable() else 0)
+        if rest:
+            yield Piece(rest + b"\n", cut=False, bytes_read=raw.tell() if raw.seekable() else 0)
 
     def _opened(self, raw: io.BufferedReader) -> IO[bytes]:
         start = raw.peek(8)[:8]

@@ -86,20 +86,25 @@ def _read_file(
     line = 1
     for piece in file.pieces():
         on_progress(piece.bytes_read)
-        gathered.broken.add(TOO_LONG, name, range(line, line + piece.too_long))
-        if not piece.data:
-            continue
-        block = Block(piece.data, line, clock)
-        reader = reader or _recognised(block, readers)
-        gathered.lines += len(block)
-        gathered.bytes += len(piece.data)
-        if reader is not None:
-            note_lines(gathered, block, name, TOO_LONG, block.too_long)
-            reader.read(block, name)
-            if reader.dated:
-                note_lines(gathered, block, name, NO_DATE, block.timeless_lines())
-        line += len(block)
+        if piece.data:
+            block = Block(piece.data, line, clock)
+            reader = reader or _recognised(block, readers)
+            _read_block(block, reader, gathered, name)
+            line += len(block)
+        if piece.cut:
+            gathered.broken.add(TOO_LONG, name, [line])
     return reader
+
+
+def _read_block(block: Block, reader: LogReader | None, gathered: Gathered, file: str) -> None:
+    gathered.lines += len(block)
+    gathered.bytes += len(block.data)
+    if reader is None:
+        return
+    note_lines(gathered, block, file, TOO_LONG, block.too_long)
+    reader.read(block, file)
+    if reader.dated:
+        note_lines(gathered, block, file, NO_DATE, block.timeless_lines())
 
 
 def _recognised(block: Block, readers: Sequence[LogReader]) -> LogReader | None:

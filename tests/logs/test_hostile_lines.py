@@ -15,6 +15,7 @@ from loadkit.errors import UsageError
 from loadkit.logs.block import Block
 from loadkit.logs.clock import Clock
 from loadkit.logs.exim import EximLog
+from loadkit.logs.files import BLOCK_BYTES
 from loadkit.logs.gather import gather
 from loadkit.logs.gathering import Gathered
 from loadkit.logs.opensmtpd import OpenSmtpdLog
@@ -36,7 +37,9 @@ HEAD = "Nov  5 00:00:30 mail postfix/qmgr[1]: "
         ("\x00\x01\x02\x7f", NO_DATE),
         ("Nov 31 00:00:30 mail postfix/qmgr[1]: ABC: from=<a>, size=1, nrcpt=1 (queue active)", NO_DATE),
         ("Nov  5 00:00:30 mail " + "x" * 70_000, TOO_LONG),
+        ("Nov  5 00:00:30 mail " + "x" * 3 * BLOCK_BYTES, TOO_LONG),
     ],
+    ids=range(8),
 )
 def test_a_broken_line_is_counted_with_its_place(tmp_path: Path, line: str, reason: str) -> None:
     lines = GOOD.splitlines(keepends=True)

@@ -19,7 +19,7 @@ from support.maillogs import Connection, postfix_log
 from loadkit.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 5
+SECONDS = 3
 
 
 def loadkit(folder: Path, *arguments: str) -> Any:
@@ -42,7 +42,7 @@ def test_a_replay_has_the_rate_the_sizes_and_the_reuse_of_the_log(tmp_path: Path
     number = random.Random(3)
     connections = [
         Connection(second, tuple(number.choice((2000, 2000, 10_000)) for _ in range(number.choice((1, 9)))))
-        for second in range(120)
+        for second in range(60)
         for _ in range(50)
     ]
     sizes = [size for connection in connections for size in connection.sizes]
@@ -53,7 +53,7 @@ def test_a_replay_has_the_rate_the_sizes_and_the_reuse_of_the_log(tmp_path: Path
     accepted = run["flows"]["accepted"]["count"]
 
     # Each of the bounds is 3.5 standard errors of what is drawn at random: once in 2,000 runs it is not met.
-    expected = len(sizes) / 120 * SECONDS
+    expected = len(sizes) / 60 * SECONDS
     assert accepted == pytest.approx(expected, abs=3.5 * math.sqrt(expected))
     sent_bytes = sum(parquet.read_table(folder / "timeline.parquet")["accepted_bytes"].to_pylist())
     error = statistics.pstdev(sizes) / math.sqrt(accepted)

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.maillogs import FIXTURES
+from support.maillogs import FIXTURES, read_log
 
 from loadkit.logs.gather import LogsRead, gather
+from loadkit.logs.traffic import traffic_of
 
 SENT = 13
 NOTICES = 1  # the server's own, about the one recipient that was refused
@@ -132,3 +133,53 @@ def test_iso_times_of_rsyslog_give_the_same(tmp_path: Path) -> None:
 def test_lines_that_end_as_windows_ends_them(tmp_path: Path) -> None:
     (tmp_path / "exim.log").write_bytes((FIXTURES / "exim.log").read_bytes().replace(b"\n", b"\r\n"))
     assert gather([tmp_path / "exim.log"]).gathered.messages == SENT + NOTICES
+
+
+STAMP = "Nov 24 16:00:01 mail "
+
+
+@pytest.mark.parametrize(
+    ("lines", "size", "recipients"),
+    [
+        (  # OpenSMTPD before 6.4
+            [
+                f"{STAMP}smtpd[9]: 19f83d2e03fda42f smtp event=message msgid=71c0329a from=<a> size=700 ndest=2 ",
+                f"{STAMP}smtpd[9]: 19f83d2e03fda42f smtp event=closed reason=quit",
+            ],
+            700,
+            2,
+        ),
+        (  # Exim since 4.97, by way of syslog
+            [
+                f"{STAMP}exim[9]: 1rZ8Xk-00000001Abc-0dEf <= a@example.com H=a [192.0.2.1]:99 P=esmtp S=900",
+                f"{STAMP}exim[9]: 1rZ8Xk-00000001Abc-0dEf => b@example.com R=relay T=sink",
+                f"{STAMP}exim[9]: 1rZ8Xk-00000001Abc-0dEf ** c@example.com: Unrouteable address",
+                f"{STAMP}exim[9]: 1rZ8Xk-00000001Abc-0dEf Completed",
+            ],
+            900,
+            2,
+        ),
+        (  # a Postfix of several instances, TLS from the start
+            [
+                f"{STAMP}postfix-in/qmgr[9]: 3ZBc0k1Tq2z9: from=<a@example.com>, size=800, nrcpt=1 (queue active)",
+                f"{STAMP}postfix-in/smtps/smtpd[9]: disconnect from a[::1] ehlo=1 mail=1 rcpt=1 data=1 commands=4",
+            ],
+            800,
+            1,
+        ),
+    ],
+    ids=["opensmtpd", "exim", "postfix"],
+)
+def test_other_versions_and_settings(tmp_path: Path, lines: list[str], size: int, recipients: int) -> None:
+    gathered = read_log(tmp_path, "\n".join(lines) + "\n").gathered
+    assert (gathered.messages, gathered.sizes.mean, gathered.recipients.mean) == (1, size, recipients)
+    assert (gathered.sessions.total, gathered.sessions.mean) == (1, 1)
+    assert gathered.tls == (1 if "smtps/" in lines[1] else 0)
+
+
+def test_connections_that_the_server_opened_stand_in_where_no_client_connected(tmp_path: Path) -> None:
+    lines = [f"{STAMP}postfix/qmgr[9]: ABC: from=<a@example.com>, size=800, nrcpt=4 (queue active)"]
+    delivery = f"{STAMP}postfix/smtp[9]: ABC: to=<b@example.com>, relay=a.example[192.0.2.1]:25"
+    lines += [f"{delivery}, {use}delay=1, status=sent (250)" for use in ("", "conn_use=2, ", "conn_use=3, ", "")]
+    traffic = traffic_of(read_log(tmp_path, "\n".join(lines) + "\n"))
+    assert (traffic.sessions, traffic.reuse) == (None, 2)
