@@ -98,6 +98,12 @@ class ProfileError(ScenarioError):
     place = "the profile; the sink does not follow it"
 
 
+class ProviderError(ScenarioError):
+    """A provider's limit profile is wrong; holds every problem found, as for a scenario."""
+
+    place = "the provider's limits; nothing was sent"
+
+
 class TableError(ScenarioError):
     """A table of measurements is wrong; holds every problem found, as for a scenario."""
 

@@ -146,16 +146,16 @@ def _trial(run: Run) -> SessionsTrial | RateTrial | LeftOut:
 def _load(run: Run) -> Mapping[str, Any]:
     file = run.head.path / "scenario.effective.yaml"
     try:
-        load: Mapping[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))["load"]
-        if load["executor"] != "arrival_rate":
+        load: Mapping[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")).get("load", {})
+        if not run.facts["plan"]["open_loop"]:
             int(load["sessions"])
-    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise RunFolderError(f"{file} can't be read: {error}", hint="the run folder is damaged") from error
     return load
 
 
 def _is_level(load: Mapping[str, Any]) -> bool:
     """Whether all measured stages hold one rate."""
-    measured = [stage for stage in load["stages"] if stage.get("measure", True)]
+    measured = [stage for stage in load.get("stages", ()) if stage.get("measure", True)]
     rates = {str(stage.get("rate")) for stage in measured}
     return len(rates) == 1 and "None" not in rates
