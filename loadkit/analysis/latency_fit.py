@@ -15,7 +15,7 @@ from loadkit.analysis.results import Estimate, finite, shown
 _GRID = 40
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LatencyBand:
     """A quantile of latency at rates.
 
@@ -30,6 +30,11 @@ class LatencyBand:
     estimate: Floats
     low: Floats
     high: Floats
+
+    def __repr__(self) -> str:
+        rows = zip(self.rate, self.estimate, self.low, self.high, strict=True)
+        lines = [f"{shown(rate):>9} {shown(at):>9} s   {shown(low)} to {shown(high)} s" for rate, at, low, high in rows]
+        return "\n".join([f"{'rate':>9} {'latency':>9}     interval", *lines])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; what is infinite or none is null."""

@@ -18,7 +18,7 @@ _PARTED = 2.0
 """Curves this many standard deviations of a trial apart are told apart by one trial."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class NextTrial:
     """A trial worth running.
 

@@ -11,7 +11,7 @@ import numpy as np
 from loadkit.analysis.least_squares import Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Estimate:
     """A value and its interval.
 
@@ -35,7 +35,7 @@ class Estimate:
         return {"name": self.name} | {end: finite(getattr(self, end)) for end in ("value", "low", "high")}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Band:
     """A curve with what it is sure of, at some places.
 

@@ -139,6 +139,11 @@ def test_runs_with_several_trials_widen_what_they_share() -> None:
 
 def test_it_reads_well_and_is_plain_json() -> None:
     fit = fit_latency(RATES, single_server(), draws=50)
+    assert repr(fit.band(0.5, [50, 200])).splitlines() == [
+        "     rate   latency     interval",
+        "       50   0.01386 s   0.01386 to 0.01386 s",
+        "      200      none s   none to none s",
+    ]
     assert repr(fit).splitlines()[1] == "  C 100 [100, 100]  theta 1 [1, 1]"
     plain = json.loads(json.dumps(fit.to_dict(), allow_nan=False))
     assert list(plain["quantiles"]) == ["p50", "p95", "p99"]

@@ -22,11 +22,12 @@ def throughput(concurrency: float) -> float:
 
 
 def test_at_the_most_throughput_of_specsdm91() -> None:
-    """51.2 ms by Little's law; 50.96 ms at the throughput rounded down to 1,883.8; without b it would be 25.7 ms."""
+    """51.23 ms at the peak between two whole clients, 50.96 ms with 96 of them; without b it would be 25.7 ms."""
     peak = math.sqrt((1 - CONTENTION) / COHERENCY)
     most = throughput(peak)
     assert usl_response_time(SCALE, CONTENTION, COHERENCY, most) == pytest.approx(peak / most, rel=1e-4)
     assert usl_response_time(SCALE, CONTENTION, COHERENCY, most) == pytest.approx(51.23e-3, rel=1e-3)
+    assert usl_response_time(SCALE, CONTENTION, COHERENCY, throughput(96)) == pytest.approx(50.96e-3, abs=0.005e-3)
     assert usl_response_time(SCALE, CONTENTION, COHERENCY, 1.001 * most) is None
     assert (1 - CONTENTION) / (SCALE - CONTENTION * most) == pytest.approx(25.7e-3, rel=5e-3)
 
