@@ -228,11 +228,15 @@ def test_more_noise_never_narrows_an_interval(more: float, seed: int) -> None:
 
 @pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
-    """A smoke of 60 sets: 95 % of them are 57, and below 50 is once in a thousand; the benchmarks take 500."""
+    """A smoke of 60 sets; the benchmarks take 500.
+
+    Five intervals of 60 sets should hold the truth 285 times. With a normal quantile in place of Student's these sets
+    come to 257, with Student's one-sided quantile and too many degrees of freedom, as published, to 253.
+    """
     hits = held(60, draws=2)
     shares = {name: hits[name] for name in ("g", "a", "b", "N_max", "X_max")}
     assert min(shares.values()) >= 50, shares
-    assert sum(shares.values()) < 5 * 60  # intervals that always hold are too wide
+    assert 268 <= sum(shares.values()) <= 296, shares
 
 
 @pytest.mark.slow
