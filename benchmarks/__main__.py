@@ -11,6 +11,7 @@ from dataclasses import asdict
 from benchmarks.beside_generators import compare_generators
 from benchmarks.beside_peers import Table, compare_peers
 from benchmarks.beside_sinks import compare_sinks
+from benchmarks.coverage import compare_coverage
 from benchmarks.merging import compare_merging
 from benchmarks.rendering import Costs, compare_rendering, measure_costs
 from benchmarks.running import Finding, machine
@@ -30,7 +31,9 @@ PARTS: dict[str, Compare] = {
     "rendering": compare_rendering,
     "features": lambda _messages, rounds: measure_costs(rounds),
     "merging": lambda _messages, _rounds: compare_merging(),
+    "coverage": lambda _messages, _rounds: compare_coverage(),
 }
+WITHOUT_PROGRAMS = {"merging", "coverage"}
 
 
 def main() -> int:
@@ -42,7 +45,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     arguments = parser.parse_args()
     missing = [name for name in ("smtp-source", "smtp-sink", "taskset") if shutil.which(name) is None]
-    if missing:
+    if missing and not set(arguments.only or PARTS) <= WITHOUT_PROGRAMS:
         print(f"not installed: {', '.join(missing)} (Debian: postfix, util-linux)")
         return 1
     found: dict[str, list[Finding] | Table | Costs] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadkit import __version__
-from loadkit.cli import blast, check, init, list_runs, preflight, report, run, schema, sink, worker
+from loadkit.cli import blast, check, fit, init, list_runs, preflight, report, run, schema, sink, worker
 from loadkit.cli._output import print_data, print_error
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ for _verb, _command, _examples in (
     ("blast", blast.blast, blast.EXAMPLES),
     ("check", check.check, check.EXAMPLES),
     ("preflight", preflight.preflight, preflight.EXAMPLES),
+    ("fit", fit.fit, fit.EXAMPLES),
     ("report", report.report, report.EXAMPLES),
     ("list", list_runs.list_runs, list_runs.EXAMPLES),
     ("sink", sink.sink, sink.EXAMPLES),

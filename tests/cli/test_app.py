@@ -16,7 +16,7 @@ from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode, Problem, ScenarioError, UsageError
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("init", "run", "blast", "check", "preflight", "report", "list", "sink", "schema", "worker")
+VERBS = ("fit", "init", "run", "blast", "check", "preflight", "report", "list", "sink", "schema", "worker")
 HEAVY = (
     "aiosmtpd",
     "aiosmtplib",
@@ -28,7 +28,9 @@ HEAVY = (
     "numpy",
     "pyarrow",
     "pydantic",
+    "plotly",
     "rich",
+    "scipy",
     "ssl",
     "yaml",
 )
