@@ -28,7 +28,9 @@ def test_long_pieces_too(size: int) -> None:
         assert append(checksum, size, crc32(piece)) == crc32(piece, checksum)
 
 
-@pytest.mark.parametrize("sizes", [[90_001, 1, 2, 3, 4097, 90_002, 4098], [200_000, 4099, 77, 78, 79, 156_003], [8195, 8194]])
+@pytest.mark.parametrize(
+    "sizes", [[90_001, 1, 2, 3, 4097, 90_002, 4098], [200_000, 4099, 77, 78, 79, 156_003], [8195, 8194]]
+)
 def test_the_checksum_of_filler_does_not_depend_on_what_was_asked_before(sizes: list[int]) -> None:
     for size in sizes:
         content = filler(size)
