@@ -74,7 +74,16 @@ def _tables(digit: int, place: int) -> tuple[_Table, _Table, _Table, _Table]:
         less = size_bytes - (1 << _DIGIT_BITS * place) if digit > 1 else size_bytes - (size_bytes >> _DIGIT_BITS)
         return append(append(remainder, less, 0), size_bytes - less, 0)
 
-    first, second, third, fourth = (
-        tuple(shifted(byte << position) for byte in range(256)) for position in (0, 8, 16, 24)
-    )
+    # Linear, so that 32 shifts make all 1024: this is done while messages wait to be sent.
+    of_bits = [shifted(1 << bit) for bit in range(32)]
+    first, second, third, fourth = (_table(of_bits[position : position + 8]) for position in (0, 8, 16, 24))
     return first, second, third, fourth
+
+
+def _table(of_bits: list[int]) -> _Table:
+    """What each byte becomes, from what each of its bits becomes."""
+    values = [0] * 256
+    for byte in range(1, 256):
+        lowest = byte & -byte
+        values[byte] = values[byte ^ lowest] ^ of_bits[lowest.bit_length() - 1]
+    return tuple(values)
