@@ -14,11 +14,15 @@ from benchmarks.beside_sinks import compare_sinks
 from benchmarks.merging import compare_merging
 from benchmarks.running import Finding, machine
 from benchmarks.scaling import compare_scaling
+from benchmarks.searching import compare_search
 from benchmarks.tls import compare_tls
 
 ROUNDS = 5
 
 Compare = Callable[[int, int], list[Finding] | Table]
+
+WITHOUT_PROGRAMS = {"merging", "search"}
+"""Parts that neither start nor pin another program."""
 
 PARTS: dict[str, Compare] = {
     "generators": compare_generators,
@@ -27,6 +31,7 @@ PARTS: dict[str, Compare] = {
     "peers": compare_peers,
     "scaling": compare_scaling,
     "merging": lambda _messages, _rounds: compare_merging(),
+    "search": lambda _messages, _rounds: compare_search(),
 }
 
 
@@ -38,13 +43,18 @@ def main() -> int:
     parser.add_argument("--only", choices=list(PARTS), action="append", help="leave out the others; repeatable")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     arguments = parser.parse_args()
-    missing = [name for name in ("smtp-source", "smtp-sink", "taskset") if shutil.which(name) is None]
+    parts = arguments.only or list(PARTS)
+    missing = (
+        []
+        if set(parts) <= WITHOUT_PROGRAMS
+        else [name for name in ("smtp-source", "smtp-sink", "taskset") if shutil.which(name) is None]
+    )
     if missing:
         print(f"not installed: {', '.join(missing)} (Debian: postfix, util-linux)")
         return 1
     found: dict[str, list[Finding] | Table] = {}
     before = machine()
-    for name in arguments.only or PARTS:
+    for name in parts:
         found[name] = PARTS[name](arguments.long, arguments.rounds)
         if not arguments.json:
             print(_text(found[name]), flush=True)
