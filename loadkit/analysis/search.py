@@ -261,7 +261,9 @@ class Search:
         return self.settings.trial_s * self.settings.confirm_trials
 
     def _affordable(self, duration_s: float) -> bool:
-        return self.took_s + duration_s <= self.settings.budget_s
+        """Whether there is time for a trial, with what the trials so far took beside their measured time."""
+        beside_s = (self.took_s - sum(one.trial.duration_s for one in self.done)) / max(len(self.done), 1)
+        return self.took_s + duration_s + beside_s <= self.settings.budget_s
 
     def _trial(self, step: int, purpose: Purpose, *, longer: int = 1, share: float = 1.0) -> NextTrial:
         settings, number = self.settings, len(self.done) + 1

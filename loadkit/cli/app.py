@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadkit import __version__
-from loadkit.cli import blast, check, list_runs, preflight, report, run, sink, worker
+from loadkit.cli import blast, capacity, check, list_runs, preflight, report, run, sink, worker
 from loadkit.cli._output import print_data, print_error
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ app = typer.Typer(
 for _verb, _command, _examples in (
     ("run", run.run, run.EXAMPLES),
     ("blast", blast.blast, blast.EXAMPLES),
+    ("capacity", capacity.capacity, capacity.EXAMPLES),
     ("check", check.check, check.EXAMPLES),
     ("preflight", preflight.preflight, preflight.EXAMPLES),
     ("report", report.report, report.EXAMPLES),

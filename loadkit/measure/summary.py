@@ -348,8 +348,18 @@ def _line(threshold: Threshold, statistics: Statistics) -> ThresholdLine:
 
 
 def _in_measured_stage(plan: RunPlan, at_s: float, end_s: float) -> bool:
-    # A sample speaks for the second before it, which must lie within the stage.
-    return any(stage.measured and stage.start_s + 1 <= at_s <= min(stage.end_s, end_s) + 0.1 for stage in plan.stages)
+    # A sample speaks for the second before it, which must lie within the stage, or within several that adjoin.
+    return any(start_s + 1 <= at_s <= min(stop_s, end_s) + 0.1 for start_s, stop_s in _measured_spans(plan))
+
+
+def _measured_spans(plan: RunPlan) -> list[tuple[float, float]]:
+    spans: list[tuple[float, float]] = []
+    for stage in plan.stages:
+        if stage.measured and spans and spans[-1][1] == stage.start_s:
+            spans[-1] = (spans[-1][0], stage.end_s)
+        elif stage.measured:
+            spans.append((stage.start_s, stage.end_s))
+    return spans
 
 
 def _objective_s(thresholds: Iterable[Threshold]) -> float | None:

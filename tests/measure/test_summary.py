@@ -12,7 +12,7 @@ from support.recording import PLAN, THRESHOLDS, MadeUpRun, messages, sample
 from loadkit.measure.delivery import Delivery
 from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.recorder import Recorder
-from loadkit.measure.records import OutcomeTable, Tx
+from loadkit.measure.records import OutcomeTable, Stage, Tx
 from loadkit.measure.summary import Summary, summarize
 from loadkit.scenario.thresholds import Threshold, parse_threshold
 
@@ -120,6 +120,16 @@ def test_the_generator_is_judged_by_the_seconds_of_measured_stages() -> None:
     assert summary.validity.valid
     assert summary.generator.cpu_p95_ratio == 0.3
     assert summary.generator.rss_max_bytes == 5_000_000
+
+
+def test_a_late_sample_counts_where_measured_stages_adjoin() -> None:
+    """It speaks for the second before it, which lies in two stages of a second each."""
+    stages = (PLAN.stages[0], *(Stage(f"s{start}", start, start + 1.0) for start in (2.0, 3.0, 4.0)))
+    recorder = Recorder(replace(PLAN, stages=stages), OutcomeTable())
+    recorder.finish(5.0)
+    samples = [sample(2.4, cpu=1.0), sample(4.4, cpu=0.7), sample(5.3, cpu=1.0)]
+    summary = summarize(recorder.statistics(), (), samples, (), duration_s=5.0, interrupted=False, delivery=None)
+    assert summary.generator.cpu_p95_ratio == 0.7
 
 
 def test_the_lag_is_judged_against_the_tightest_upper_limit() -> None:
