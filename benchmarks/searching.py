@@ -11,7 +11,8 @@ from benchmarks.running import Finding
 from benchmarks.simulated import SERVERS, Server, simulated_capacity
 from loadkit.analysis.evidence import GOODPUT_LEAST, Bound, Look, Observation, judge_load
 from loadkit.analysis.goals import parse_goal
-from loadkit.analysis.search import NextTrial, Purpose, Search, SearchSettings
+from loadkit.analysis.search import Search
+from loadkit.analysis.trials import NextTrial, Purpose, SearchSettings
 
 SEEDS = 200
 MOST_WRONG = 0.05

@@ -26,7 +26,7 @@ PRIOR_EFFECT = {True: 5.0, False: 5.0}
 worth. Slow messages stand in a queue with others; a few seconds without a burst don't show that there are none."""
 BURST_DOUBT = 2.0
 """An effect seen in k bursts is taken for 1 + this / k times as large: few bursts look smaller than they are."""
-FUTILE_SHARE = 0.5
+FUTILE_SHARE = 0.7
 """A load is undecided early if all looks would, by what was seen, get less than this share of the way to a verdict."""
 
 

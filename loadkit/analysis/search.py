@@ -7,16 +7,15 @@ written down, and goes on where it was.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from loadkit.analysis.evidence import GOODPUT_LEAST, Bound, Evidence, Look, Observation, judge_load
 from loadkit.analysis.goals import Criterion, Goal
+from loadkit.analysis.trials import STEPS_OF_WIDTH, DoneTrial, Finished, NextTrial, Purpose, SearchSettings
 
 MOST_VOID = 3
 """So many trials that the load generator could not drive, and the load counts as out of its reach."""
@@ -24,128 +23,8 @@ MOST_UNDECIDED, MOST_UNDECIDED_AT_ALL = 2, 5
 """So many loads of which trials did not tell, and more of them won't narrow a bracket; or won't find a lower bound."""
 CHECKED_SHARES = (0.8, 1.2)
 _HALVINGS_DOWN = 12
-_STEPS_OF_WIDTH = 2
 _SURE = 0.02
 """No load that is still open counts as surer than this when the next is chosen."""
-
-
-class Purpose(StrEnum):
-    """Why a trial is made."""
-
-    RAMP = "ramp"
-    SEARCH = "search"
-    CONFIRM = "confirm"
-    CHECK = "check"
-
-
-@dataclass(frozen=True, slots=True)
-class SearchSettings:
-    """What is searched, and how.
-
-    Args:
-        goals: What the rate must meet; at least one.
-        start_per_s: The first rate, well under what is expected.
-        trial_s: How long a trial is measured, in seconds; at least 10.
-        width: Relative width at which the bracket of a goal is narrow enough.
-        budget_s: Seconds that all trials together may take; infinite for no bound.
-        looks: Trials at a load after which it is undecided; each is twice as long as the one before.
-        confirm_trials: How many times as long as another a trial is that confirms a result.
-        most_per_s: No load is above this.
-        seed: Seeds of the trials follow from it.
-    """
-
-    goals: tuple[Goal, ...]
-    start_per_s: float = 10.0
-    trial_s: float = 10.0
-    width: float = 0.05
-    budget_s: float = math.inf
-    looks: int = 3
-    confirm_trials: int = 3
-    most_per_s: float = math.inf
-    seed: int = 1
-
-    @property
-    def ratio(self) -> float:
-        """Ratio of neighbours on the grid of loads: two steps are as wide as a bracket may be."""
-        return float((1 + self.width) ** (1 / _STEPS_OF_WIDTH))
-
-    @property
-    def doubling(self) -> int:
-        """Steps on the grid that are about twice the load."""
-        return max(1, round(math.log(2) / math.log(self.ratio)))
-
-    def rate_per_s(self, step: int) -> float:
-        """The load at a step of the grid, in messages per second."""
-        return float(f"{self.start_per_s * self.ratio**step:.6g}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as plain JSON values; no bound is None."""
-        bounds = {"budget_s": self.budget_s, "most_per_s": self.most_per_s}
-        return dataclasses.asdict(self) | {key: None if math.isinf(value) else value for key, value in bounds.items()}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SearchSettings:
-        """Read what `to_dict` made."""
-        bounds = {key: math.inf if data[key] is None else data[key] for key in ("budget_s", "most_per_s")}
-        return cls(**{**data, **bounds, "goals": tuple(Goal(**goal) for goal in data["goals"])})
-
-
-@dataclass(frozen=True, slots=True)
-class NextTrial:
-    """A trial to be made.
-
-    Args:
-        number: Number of the trial, from 1.
-        step: Place on the grid of loads; of the confirmed load for a check.
-        rate_per_s: Messages per second.
-        duration_s: How long it is measured, in seconds.
-        purpose: Why.
-        seed: Seed of the trial's arrivals and messages.
-    """
-
-    number: int
-    step: int
-    rate_per_s: float
-    duration_s: float
-    purpose: Purpose
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The search is over.
-
-    Args:
-        reason: Why, in words.
-    """
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class DoneTrial:
-    """A trial that was made.
-
-    Args:
-        trial: What was to be done.
-        seen: What it saw.
-        took_s: What it took of the budget, in seconds.
-    """
-
-    trial: NextTrial
-    seen: Observation
-    took_s: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The trial as plain JSON values."""
-        return {**dataclasses.asdict(self.trial), "seen": self.seen.to_dict(), "took_s": self.took_s}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> DoneTrial:
-        """Read what `to_dict` made."""
-        planned = {one.name: data[one.name] for one in dataclasses.fields(NextTrial)}
-        trial = NextTrial(**{**planned, "purpose": Purpose(data["purpose"])})
-        return cls(trial, Observation.from_dict(data["seen"]), data["took_s"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +87,7 @@ class Search:
 
     Examples:
         >>> from loadkit.analysis.goals import parse_goal
+        >>> from loadkit.analysis.trials import NextTrial, SearchSettings
         >>> search = Search(SearchSettings((parse_goal("p(99) < 500ms"),), start_per_s=100, width=0.5))
         >>> while isinstance(trial := search.next_action(), NextTrial):
         ...     slow = 0 if trial.rate_per_s < 500 else 50
@@ -386,10 +266,11 @@ class Books:
             step = max(seen) + settings.doubling if seen else 0
             return step if settings.rate_per_s(step) <= settings.most_per_s else None
         bottom = self.bottom(place)
-        if bottom is not None and top - bottom <= _STEPS_OF_WIDTH:
+        if bottom is not None and top - bottom <= STEPS_OF_WIDTH:
             return None
         unclear = sum(one.bound is Bound.UNDECIDED for step, one in seen.items() if step < top)
-        if unclear >= (MOST_UNDECIDED_AT_ALL if bottom is None else MOST_UNDECIDED):
+        wide = bottom is not None and top - bottom > settings.doubling // 2
+        if unclear >= (MOST_UNDECIDED_AT_ALL if bottom is None else MOST_UNDECIDED + wide):
             return None
         lowest = min((*seen, top))
         if bottom is None and all(seen[step].bound is not Bound.OPEN for step in seen):
@@ -414,7 +295,9 @@ class Books:
         cells = np.arange(bottom, top)
         mass = np.ones(cells.size)
         for step, one in between.items():
-            chance = min(max(one.chance, _SURE), 1 - _SURE)
+            # Too few messages to show that so few are bad are no evidence against, if none was.
+            chance = one.chance if one.bad_ratio else (1 + one.chance) / 2
+            chance = min(max(chance, _SURE), 1 - _SURE)
             mass *= np.where(cells >= step, chance, 1 - chance)
             if one.bound is Bound.UNDECIDED:
                 # A load that can't be told is close to the capacity.
@@ -424,7 +307,7 @@ class Books:
         open_steps = [
             step
             for step in range(bottom + 1, top)
-            if all(abs(step - one) >= _STEPS_OF_WIDTH for one in unclear)
+            if all(abs(step - one) >= STEPS_OF_WIDTH for one in unclear)
             and (step not in between or between[step].bound is Bound.OPEN)
         ]
         return min(open_steps, key=lambda step: (abs(below[step - bottom - 1] - 0.5), step), default=None)

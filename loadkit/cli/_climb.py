@@ -14,7 +14,8 @@ import yaml
 from rich.console import Console
 from rich.live import Live
 
-from loadkit.analysis.search import NextTrial, Search
+from loadkit.analysis.search import Search
+from loadkit.analysis.trials import NextTrial
 from loadkit.cli._ladder import SCENARIO_FILE, Ladder, make_ladder_folder, open_ladder
 from loadkit.cli._output import print_json, print_note, print_summary
 from loadkit.cli._trial import WARM_UP_S, TrialRunner
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from loadkit.analysis.evidence import Observation
-    from loadkit.analysis.search import SearchSettings
+    from loadkit.analysis.trials import SearchSettings
     from loadkit.scenario.schema import Scenario
 
 REFRESHES_PER_S = 2.0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadkit.analysis.goals import Goal
-    from loadkit.analysis.search import NextTrial
+    from loadkit.analysis.trials import NextTrial
 
 WARM_UP_S = 2.0
 """Connections are made and caches filled in this time, which is not measured."""

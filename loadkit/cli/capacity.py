@@ -26,12 +26,11 @@ from loadkit.units import UnitError, parse_rate, parse_ratio
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadkit.analysis.search import SearchSettings
+    from loadkit.analysis.trials import SearchSettings
     from loadkit.scenario.schema import Scenario
 
 EXAMPLES = """\
-  loadkit capacity steady --objective "p(99) < 500ms" --objective "success >= 99.95%" --target smtp://127.0.0.1:2525
-  loadkit capacity steady --objective "p(95) < 50ms" --sink-profile station --budget 10m
+  loadkit capacity steady --objective "p(99) < 500ms" --objective "success >= 99.95%" --budget 10m
   loadkit capacity --resume results/20261124T082500Z-steady-ladder --budget 20m"""
 
 LEAST_TRIAL_S, MOST_TRIAL_S = 10.0, 3600.0
@@ -50,7 +49,7 @@ def width_option(text: str) -> float:
 def capacity(
     *,
     scenario: Annotated[
-        str | None, typer.Argument(metavar="[SCENARIO]", help="A file, or the name of a bundled scenario.")
+        str | None, typer.Argument(metavar="SCENARIO", help="A file, or the name of a bundled scenario.")
     ] = None,
     objectives: Annotated[
         list[str] | None,
@@ -148,7 +147,7 @@ def settings_of(
         UsageError: With everything that is wrong.
     """
     from loadkit.analysis.goals import parse_goal
-    from loadkit.analysis.search import SearchSettings
+    from loadkit.analysis.trials import SearchSettings
     from loadkit.scenario.thresholds import ThresholdError
 
     goals, wrong = [], []

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from loadkit.analysis.evidence import Bound
-from loadkit.analysis.search import Books, DoneTrial, GoalResult, Purpose, Search
+from loadkit.analysis.search import Books, GoalResult, Search
+from loadkit.analysis.trials import DoneTrial, Purpose
 from loadkit.report.tables import share
 from loadkit.units import format_duration
 
@@ -55,18 +56,21 @@ def render_trials(search: Search) -> Table:
 
 def render_results(search: Search) -> RenderableType:
     """What is known of each goal, and what the checks around the result saw."""
-    lines = [line for result in search.results() for line in _result_lines(result)]
+    results = search.results()
+    lowest = min((result.lower_per_s for result in results if result.lower_per_s is not None), default=None)
+    lines = [line for result in results for line in _result_lines(result, lowest)]
     return Group(*lines, *_check_lines(search))
 
 
-def _result_lines(result: GoalResult) -> Iterator[Text]:
+def _result_lines(result: GoalResult, lowest: float | None) -> Iterator[Text]:
     yield Text.assemble((result.goal.text, "bold"), f": {_bracket(result)}")
     facts = [f"{result.trials} trials"]
     if result.void:
         facts.append(f"{result.void} void")
     if result.undecided_per_s:
         facts.append(f"undecided at {', '.join(map(rate_text, result.undecided_per_s))}")
-    if result.lower_per_s is not None:
+    # The smallest of the goals' bounds is the capacity, and it alone is confirmed.
+    if result.lower_per_s is not None and result.lower_per_s == lowest:
         facts.append("confirmed by a longer trial" if result.confirmed else "NOT CONFIRMED")
     yield Text(f"  {'; '.join(facts)}")
 

@@ -12,7 +12,8 @@ from benchmarks.searching import capacities, is_wrong, ramp_trials, searched, tr
 from benchmarks.simulated import SERVERS, Server
 from loadkit.analysis.evidence import Observation
 from loadkit.analysis.goals import Criterion, parse_goal
-from loadkit.analysis.search import MOST_VOID, Finished, NextTrial, Purpose, Search, SearchSettings
+from loadkit.analysis.search import MOST_VOID, Search
+from loadkit.analysis.trials import Finished, NextTrial, Purpose, SearchSettings
 
 LATENCY, SUCCESS = parse_goal("p(99) < 500ms"), parse_goal("success >= 99.95%")
 SEEDS = range(10)

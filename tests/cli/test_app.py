@@ -16,7 +16,7 @@ from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode, Problem, ScenarioError, UsageError
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("run", "blast", "check", "preflight", "report", "list", "sink", "worker")
+VERBS = ("run", "blast", "capacity", "check", "preflight", "report", "list", "sink", "worker")
 HEAVY = (
     "aiosmtpd",
     "aiosmtplib",

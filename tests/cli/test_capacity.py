@@ -11,7 +11,8 @@ import pytest
 
 from loadkit.analysis.evidence import Observation
 from loadkit.analysis.goals import parse_goal
-from loadkit.analysis.search import NextTrial, Search, SearchSettings
+from loadkit.analysis.search import Search
+from loadkit.analysis.trials import NextTrial, SearchSettings
 from loadkit.cli._climb import begin, climb, exit_code_of, go_on
 from loadkit.cli._ladder import LADDER_FILE, Ladder, open_ladder
 from loadkit.cli._trial import TrialRunner

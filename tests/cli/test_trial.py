@@ -9,7 +9,7 @@ import yaml
 from support.recording import MadeUpRun
 
 from loadkit.analysis.goals import parse_goal
-from loadkit.analysis.search import NextTrial, Purpose
+from loadkit.analysis.trials import NextTrial, Purpose
 from loadkit.cli._trial import TrialError, TrialRunner, observation_of, trial_text
 from loadkit.errors import ExitCode
 from loadkit.scenario.load import dump_effective, load_scenario, parse_scenario

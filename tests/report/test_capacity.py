@@ -9,7 +9,8 @@ from rich.console import Console, RenderableType
 
 from loadkit.analysis.evidence import Observation
 from loadkit.analysis.goals import parse_goal
-from loadkit.analysis.search import NextTrial, Search, SearchSettings
+from loadkit.analysis.search import Search
+from loadkit.analysis.trials import NextTrial, SearchSettings
 from loadkit.report.capacity import rate_text, render_results, render_search
 
 SETTINGS = SearchSettings((parse_goal("p(99) < 500ms"), parse_goal("success >= 99.95%")), start_per_s=400, budget_s=90)
