@@ -12,6 +12,7 @@ from benchmarks.beside_generators import compare_generators
 from benchmarks.beside_peers import Table, compare_peers
 from benchmarks.beside_sinks import compare_sinks
 from benchmarks.merging import compare_merging
+from benchmarks.rendering import Costs, compare_rendering, measure_costs
 from benchmarks.running import Finding, machine
 from benchmarks.scaling import compare_scaling
 from benchmarks.searching import compare_search
@@ -19,7 +20,7 @@ from benchmarks.tls import compare_tls
 
 ROUNDS = 5
 
-Compare = Callable[[int, int], list[Finding] | Table]
+Compare = Callable[[int, int], list[Finding] | Table | Costs]
 
 WITHOUT_PROGRAMS = {"merging", "search"}
 """Parts that neither start nor pin another program."""
@@ -30,6 +31,8 @@ PARTS: dict[str, Compare] = {
     "tls": compare_tls,
     "peers": compare_peers,
     "scaling": compare_scaling,
+    "rendering": compare_rendering,
+    "features": lambda _messages, rounds: measure_costs(rounds),
     "merging": lambda _messages, _rounds: compare_merging(),
     "search": lambda _messages, _rounds: compare_search(),
 }
@@ -52,7 +55,7 @@ def main() -> int:
     if missing:
         print(f"not installed: {', '.join(missing)} (Debian: postfix, util-linux)")
         return 1
-    found: dict[str, list[Finding] | Table] = {}
+    found: dict[str, list[Finding] | Table | Costs] = {}
     before = machine()
     for name in parts:
         found[name] = PARTS[name](arguments.long, arguments.rounds)
@@ -66,13 +69,13 @@ def main() -> int:
     return 0 if all(finding.met for finding in findings) else 1
 
 
-def _text(part: list[Finding] | Table) -> str:
-    return str(part) if isinstance(part, Table) else "\n".join(map(str, part))
+def _text(part: list[Finding] | Table | Costs) -> str:
+    return "\n".join(map(str, part)) if isinstance(part, list) else str(part)
 
 
-def _as_json(found: dict[str, list[Finding] | Table]) -> dict[str, object]:
+def _as_json(found: dict[str, list[Finding] | Table | Costs]) -> dict[str, object]:
     return {
-        name: asdict(part) if isinstance(part, Table) else [asdict(finding) for finding in part]
+        name: [asdict(finding) for finding in part] if isinstance(part, list) else asdict(part)
         for name, part in found.items()
     }
 

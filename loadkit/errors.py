@@ -96,3 +96,9 @@ class ProfileError(ScenarioError):
     """A profile of a sink is wrong; holds every problem found, as for a scenario."""
 
     place = "the profile; the sink does not follow it"
+
+
+class ProviderError(ScenarioError):
+    """A provider's limit profile is wrong; holds every problem found, as for a scenario."""
+
+    place = "the provider's limits; nothing was sent"

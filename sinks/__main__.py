@@ -36,6 +36,7 @@ def parse(arguments: list[str]) -> SinkOptions:
     add("--profile", metavar="NAME|FILE", help="how it behaves; by default it takes everything at once")
     add("--tls", type=Tls, choices=list(Tls), default=Tls.NONE, help="how connections come under TLS (%(default)s)")
     add("--certificate", type=Path, help="PEM file with key and certificate; by default TLS gets a self-signed one")
+    add("--tls-minimum", choices=["1.2", "1.3"], default="1.2", help="oldest version of TLS spoken (%(default)s)")
     add("--auth", metavar="USER_ENV:PASSWORD_ENV", help="environment variables of the user who must log in")
     add("--processes", type=int, default=1, help="processes that share the port (%(default)s)")
     add(
@@ -50,6 +51,8 @@ def parse(arguments: list[str]) -> SinkOptions:
     add("--resume", action="store_true", help="go on counting from what the ledger file holds")
     add("--admin", metavar="[ADDRESS:]PORT", help="where the admin interface listens")
     add("--admin-token-env", metavar="NAME", help="environment variable with the token of the admin interface")
+    add("--http", metavar="[ADDRESS:]PORT", help="receive messages by HTTP here too")
+    add("--mqtt", metavar="[ADDRESS:]PORT", help="receive messages by MQTT here too")
     add("--reuse-port", action="store_true", help="let other processes listen on the same port")
     add("--stop-on-eof", action="store_true", help="stop when standard input ends")
     add("--json", action="store_true", help="tell events as JSON lines")

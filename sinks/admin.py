@@ -17,6 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from loadkit.errors import LoadkitError, ScenarioError, UsageError
 from sinks.behaviour.profile import load_profile, parse_profile, profile_names
 from sinks.metrics import metrics_of
+from sinks.options import parse_place
 
 if TYPE_CHECKING:
     from sinks.behaviour.profile import Profile
@@ -115,7 +116,7 @@ async def open_admin(server: Server, options: SinkOptions) -> AsyncIterator[str]
         UsageError: If the place can't be used, or is open to others without a token.
     """
     assert options.admin is not None
-    host, port = _parse_place(options.admin)
+    host, port = parse_place(options.admin)
     token = _token(options.admin_token_env)
     profile = load_profile(options.profile) if options.profile else None
     if token is None and not _is_loopback(host):
@@ -137,13 +138,6 @@ async def open_admin(server: Server, options: SinkOptions) -> AsyncIterator[str]
         yield f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
     finally:
         await runner.cleanup()
-
-
-def _parse_place(place: str) -> tuple[str, int]:
-    host, _, port = place.rpartition(":")
-    if not port.isdecimal() or not 0 <= int(port) <= 65535:  # noqa: PLR2004 - the range of ports
-        raise UsageError(f"{place!r} is no place to listen", hint="write PORT or ADDRESS:PORT")
-    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def _token(token_env: str | None) -> str | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _VALID_FOR = dt.timedelta(days=30)
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _CLOCK_SKEW = dt.timedelta(days=1)
 
 
@@ -38,13 +39,15 @@ def write_certificate(folder: Path) -> Path:
     return file
 
 
-def server_context(certificate: Path) -> ssl.SSLContext:
-    """The TLS settings of a server: TLS 1.2 and newer.
+def server_context(certificate: Path, minimum: str = "1.2") -> ssl.SSLContext:
+    """The TLS settings of a server.
 
     Args:
         certificate: A PEM file with the key and the certificate.
+        minimum: The oldest version of TLS that is spoken, ``1.2`` or ``1.3``.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = _VERSIONS[minimum]
     context.load_cert_chain(certificate)
     return context
 

@@ -6,11 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from loadkit.measure.ledger import DeliveryLedger
+from loadkit.measure.ledger import MAX_KINDS, DeliveryLedger
 from loadkit.smtp.stamp import find_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from loadkit.smtp.stamp import Stamp
 
 MAX_RUNS = 64
 _BATCH = 64
@@ -48,6 +50,62 @@ class Counters:
         }
 
 
+class Channels:
+    """What arrived by other channels than SMTP: a ledger for each run and message kind, in bounded memory."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, dict[str, DeliveryLedger]] = {}
+
+    def take(self, stamp: Stamp | None, *, size_bytes: int, now: float) -> None:
+        """Count one delivery; what has no id, or comes when there is no more room for its kind, is passed over.
+
+        Args:
+            stamp: What the message says about itself.
+            size_bytes: Size of its content.
+            now: Unix time of the delivery.
+        """
+        if stamp is None:
+            return
+        kinds = self.runs.get(stamp.run)
+        if kinds is None:
+            if len(self.runs) >= MAX_RUNS:
+                del self.runs[next(iter(self.runs))]
+            kinds = self.runs[stamp.run] = {}
+        ledger = kinds.get(stamp.kind)
+        if ledger is None:
+            if len(kinds) >= MAX_KINDS:
+                return
+            ledger = kinds[stamp.kind] = DeliveryLedger(stamp.run)
+        ledger.add(stamp, recipients=1, size_bytes=size_bytes, now=now)
+
+    def merge(self, other: Channels) -> None:
+        """Add what another process received."""
+        for run, kinds in other.runs.items():
+            for kind, ledger in kinds.items():
+                self.runs.setdefault(run, {}).setdefault(kind, DeliveryLedger(run)).merge(ledger)
+
+    def to_dict(self, run: str | None = None) -> dict[str, Any]:
+        """Everything, or what is of one run, as plain JSON values."""
+        return {
+            name: {kind: ledger.to_dict() for kind, ledger in kinds.items()}
+            for name, kinds in self.runs.items()
+            if run in (None, name)
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Channels:
+        """Read what `to_dict` made.
+
+        Raises:
+            KeyError: If a key is missing.
+            ValueError: If a bitmap is damaged.
+        """
+        channels = cls()
+        for run, kinds in data.items():
+            channels.runs[run] = {kind: DeliveryLedger.from_dict(ledger) for kind, ledger in kinds.items()}
+        return channels
+
+
 class Intake:
     """Counts deliveries by run, in bounded memory: past `MAX_RUNS` runs the one begun first is dropped and counted.
 
@@ -61,6 +119,7 @@ class Intake:
         self._runs: dict[str, DeliveryLedger] = {}
         self._unidentified = DeliveryLedger(run="")
         self._pending: list[Any] = []
+        self.channels = Channels()
         self.dropped_runs = 0
         self.counters = Counters()
 
@@ -125,6 +184,7 @@ class Intake:
         for run, ledger in other.runs.items():
             self.ledger_of(run).merge(ledger)
         self.unidentified.merge(other.unidentified)
+        self.channels.merge(other.channels)
         self.dropped_runs += other.dropped_runs
         self.counters.merge(other.counters)
 
@@ -138,6 +198,7 @@ class Intake:
             "schema_version": SCHEMA_VERSION,
             "runs": {name: ledger.to_dict() for name, ledger in self.runs.items() if run in (None, name)},
             "unidentified": self.unidentified.to_dict(),
+            "channels": self.channels.to_dict(run),
             "dropped_runs": self.dropped_runs,
             "counters": self.counters.to_dict(),
         }
@@ -155,6 +216,7 @@ class Intake:
         intake = cls()
         intake._runs = {run: DeliveryLedger.from_dict(ledger) for run, ledger in data["runs"].items()}
         intake._unidentified = DeliveryLedger.from_dict(data["unidentified"])
+        intake.channels = Channels.from_dict(data.get("channels", {}))  # files of older versions have none
         intake.dropped_runs = data["dropped_runs"]
         counters = data["counters"]
         intake.counters = Counters(

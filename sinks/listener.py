@@ -73,7 +73,7 @@ def service_for(options: SinkOptions) -> Service:
 
         assert options.certificate is not None
         try:
-            context = server_context(options.certificate)
+            context = server_context(options.certificate, options.tls_minimum)
         except OSError as error:
             raise UsageError(f"{options.certificate} has no usable key and certificate: {error}") from error
     return Service(options.max_size_bytes, options.tls, context, credentials, options.lmtp)

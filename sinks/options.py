@@ -66,6 +66,7 @@ class SinkOptions:
         profile: How it behaves: name of a shipped profile or path of a file; without one it takes everything at once.
         tls: How connections come under TLS.
         certificate: PEM file with key and certificate; without it TLS gets a self-signed one for this run.
+        tls_minimum: The oldest version of TLS that is spoken, ``1.2`` or ``1.3``.
         auth: Environment variables with user name and password, as ``USER_ENV:PASSWORD_ENV``; clients must then log in.
         processes: Processes that share the port, one core each.
         max_size_bytes: Largest message that is taken.
@@ -73,6 +74,8 @@ class SinkOptions:
         resume: Whether what the ledger file holds already goes on counting.
         admin: Where the admin interface listens, as ``PORT`` or ``ADDRESS:PORT``; without it there is none.
         admin_token_env: Environment variable with the token that users of the admin interface must show.
+        http: Where messages by HTTP are received, as ``PORT`` or ``ADDRESS:PORT``; without it they are not.
+        mqtt: Where messages by MQTT are received, likewise.
         reuse_port: Whether other processes may listen on the same port.
         stop_on_eof: Whether the end of standard input stops the sink, so that it can't outlive who started it.
         json: Whether events on standard output are JSON lines rather than words.
@@ -87,6 +90,7 @@ class SinkOptions:
     profile: str | None = None
     tls: Tls = Tls.NONE
     certificate: Path | None = None
+    tls_minimum: str = "1.2"
     auth: str | None = None
     processes: int = 1
     max_size_bytes: int = DEFAULT_MAX_SIZE_BYTES
@@ -94,6 +98,8 @@ class SinkOptions:
     resume: bool = False
     admin: str | None = None
     admin_token_env: str | None = None
+    http: str | None = None
+    mqtt: str | None = None
     reuse_port: bool = False
     stop_on_eof: bool = False
     json: bool = False
@@ -117,6 +123,18 @@ class SinkOptions:
             raise UsageError("there is no ledger to resume", hint="name its file by --ledger")
         if self.admin_token_env and self.admin is None:
             raise UsageError("a token without an admin interface", hint="say by --admin where it listens")
+
+
+def parse_place(place: str) -> tuple[str, int]:
+    """Read where to listen, written as ``PORT`` or ``ADDRESS:PORT``.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    host, _, port = place.rpartition(":")
+    if not port.isdecimal() or not 0 <= int(port) <= 65535:  # noqa: PLR2004 - the range of ports
+        raise UsageError(f"{place!r} is no place to listen", hint="write PORT or ADDRESS:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def command_line(options: SinkOptions) -> list[str]:

@@ -191,6 +191,8 @@ def _options_of(index: int, options: SinkOptions, ledger: Path, memory: Path) ->
         resume=options.resume and index == 0,
         admin=None,
         admin_token_env=None,
+        http=None,
+        mqtt=None,
         reuse_port=True,
         stop_on_eof=True,
         json=True,

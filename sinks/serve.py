@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _WORDS = {
     "listening": "listening on {host} port {port}, process {pid}",
     "admin": "admin interface on {url}",
+    "receiver": "messages by other channels on {url}",
     "ledger": "{deliveries} deliveries so far, ledger in {file}",
     "behaving": "behaving like {profile}",
     "stopped": "stopped after {deliveries} deliveries",
@@ -84,8 +85,8 @@ def main(options: SinkOptions, output: TextIO | None = None) -> None:
     Args:
         options: What to run.
         output: Where events are told, standard output unless given: ``listening`` (host, port, pid, pids,
-            certificate, admin), ``ledger`` (file, deliveries), ``behaving`` (profile) and ``stopped``
-            (deliveries).
+            certificate, admin, and where there are receivers http and mqtt), ``ledger`` (file, deliveries),
+            ``behaving`` (profile) and ``stopped`` (deliveries).
 
     Raises:
         UsageError: If the sink can't start or the ledger can't be written.
@@ -133,6 +134,11 @@ class _Serving:
             server: Server = await Workers.start(replace(options, port=port), folder, self._commands)
         else:
             server = await SingleProcess.start(options, listener)
+        receivers: dict[str, str] = {}
+        if options.http is not None or options.mqtt is not None:
+            from sinks.receivers import open_receivers  # noqa: PLC0415 - most sinks need none
+
+            server, receivers = await stack.enter_async_context(open_receivers(server, options))
         admin = None
         if options.admin is not None:
             from sinks.admin import open_admin  # noqa: PLC0415 - aiohttp is heavy
@@ -141,8 +147,18 @@ class _Serving:
         certificate = str(options.certificate) if options.certificate else None
         pids = server.pids
         self._announce(
-            "listening", host=host, port=port, pid=os.getpid(), pids=pids, certificate=certificate, admin=admin
+            "listening",
+            host=host,
+            port=port,
+            pid=os.getpid(),
+            pids=pids,
+            certificate=certificate,
+            admin=admin,
+            **receivers,
         )
+        if not options.json:
+            for url in receivers.values():
+                self._announce("receiver", url=url)
         if admin and not options.json:
             self._announce("admin", url=admin)
         return server

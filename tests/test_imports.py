@@ -33,10 +33,10 @@ ALLOWED_MODULES = {
         "loadkit.measure.histogram",
         "loadkit.measure.ledger",
         # A profile is read as a scenario is.
+        "loadkit.scenario.block",
         "loadkit.scenario.findings",
         "loadkit.scenario.quantities",
         "loadkit.scenario.reading",
-        "loadkit.scenario.schema",
         "loadkit.scenario.texts",
     ),
 }

@@ -18,7 +18,9 @@ from sinks.ledger_file import read_ledger
 from sinks.options import SinkOptions, command_line, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from sinks.intake import Intake
 
 START_DEADLINE_S = 20.0
 STOP_DEADLINE_S = 30.0
@@ -31,7 +33,7 @@ class SinkError(LoadkitError):
 
 
 class BundledSink:
-    """A running sink, and what arrived there; `host`, `port` and `admin` say where it listens."""
+    """A running sink, and what arrived there; `host`, `port`, `admin` and `receivers` say where it listens."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         self._process = process
@@ -41,6 +43,9 @@ class BundledSink:
         self.host: str = listening["host"]
         self.port: int = listening["port"]
         self.admin: str | None = listening["admin"]
+        self.receivers: dict[str, str] = {
+            protocol: listening[protocol] for protocol in ("http", "mqtt") if protocol in listening
+        }
 
     @property
     def relayed(self) -> bool:
@@ -53,12 +58,19 @@ class BundledSink:
         Raises:
             SinkError: If the sink ended before, or doesn't answer.
         """
+        return self._collect().runs.get(run_id) or DeliveryLedger(run_id)
+
+    def fetch_channels(self, run_id: str) -> Mapping[str, DeliveryLedger]:
+        """What arrived by other channels, by kind; for the rest as `fetch`."""
+        return self._collect().channels.runs.get(run_id, {})
+
+    def _collect(self) -> Intake:
         self._process.send_signal(signal.SIGUSR1)
         try:
             event = self._wait_for("ledger", LEDGER_DEADLINE_S)
         except TimeoutError:
             raise SinkError("the bundled sink left no ledger", hint=self._last_words()) from None
-        return read_ledger(Path(event["file"])).runs.get(run_id) or DeliveryLedger(run_id)
+        return read_ledger(Path(event["file"]))
 
     def _wait_until_listening(self) -> dict[str, Any]:
         try:

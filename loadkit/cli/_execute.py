@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from loadkit.cli._bundled_sink import bundled_sink
+from loadkit.cli._guardrails import keep_within_guardrails
 from loadkit.cli._output import print_json, print_note, print_summary
 from loadkit.cli._progress import ProgressLine
 from loadkit.cli._sink_ledgers import SinkLedgers, sink_ledgers
@@ -22,6 +23,7 @@ from loadkit.drive.runner import run as drive
 from loadkit.errors import ExitCode, UsageError
 from loadkit.measure.store import open_run
 from loadkit.report.text import render_summary
+from loadkit.scenario.channels import leave_out_missing, with_addresses
 from loadkit.scenario.guardrails import TargetAddress, parse_sink_url
 from sinks.options import SinkOptions, Tls
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from loadkit.drive.drain import LedgerSource
     from loadkit.drive.master import Spread
     from loadkit.scenario.schema import Scenario
+
+
+_PLACE = "127.0.0.1:0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +85,12 @@ def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCo
         LoadkitError: If the target or a sink is wrong, not allowed or can't be reached, or the bundled sink does not
             start.
     """
+    scenario = leave_out_missing(scenario)
     url = options.target_url or scenario.target.url
     sinks = tuple(map(parse_sink_url, options.sinks)) or scenario.delivery.sinks
     if url is not None:
         target = _allowed_target(url, scenario, options)
+        scenario = with_addresses(scenario, (*scenario.target.allow, *options.allow), {})
         source = sink_ledgers(sinks, scenario.delivery.token_env) if sinks else None
         far_end = _FarEnd(target, source, None if source is None else source.count)
         return _drive(scenario, source_text, options, far_end)
@@ -92,6 +99,7 @@ def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCo
     with bundled_sink(_sink_options(scenario, options)) as sink:
         target = TargetAddress("smtp", sink.host, sink.port)
         delivered = SinkLedgers((sink.admin,)).count if sink.admin else None
+        scenario = with_addresses(scenario, (*scenario.target.allow, *options.allow), sink.receivers)
         return _drive(scenario, source_text, options, _FarEnd(target, sink, delivered))
 
 
@@ -105,12 +113,17 @@ def _allowed_target(url: str, scenario: Scenario, options: RunOptions) -> Target
 def _sink_options(scenario: Scenario, options: RunOptions) -> SinkOptions:
     """The bundled sink that a scenario asks for."""
     auth = scenario.target.auth
+    received = {one.protocol for one in scenario.channels.values() if one.endpoint.url is None and not one.left_out}
     return replace(
         options.bundled,
         tls=Tls(scenario.target.tls),
         auth=f"{auth.username_env}:{auth.password_env}" if auth else None,
+        profile=options.bundled.profile or scenario.target.sink_profile,
+        tls_minimum=scenario.target.tls_minimum,
+        http=_PLACE if "http" in received else None,
+        mqtt=_PLACE if "mqtt" in received else None,
         # Whoever looks on wants to see what arrives.
-        admin="127.0.0.1:0" if options.watch.web else None,
+        admin=_PLACE if options.watch.web else None,
     )
 
 
@@ -131,6 +144,7 @@ class _FarEnd:
 
 def _drive(scenario: Scenario, source_text: str, options: RunOptions, far_end: _FarEnd) -> ExitCode:
     target, open_loop = far_end.target, scenario.load.open_loop
+    keep_within_guardrails(scenario, target, stretch=options.stretch)
     findings = None
     if options.preflight and not target.loopback:
         from loadkit.cli._preflight import preflight_before_run

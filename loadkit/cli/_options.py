@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from loadkit.units import UnitError, parse_duration, parse_rate, parse_size
+from loadkit.units import UnitError, parse_duration, parse_rate, parse_ratio, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +39,24 @@ def parse_duration_option(text: str) -> float:
         typer.BadParameter: If the text is no duration.
     """
     return parse_duration(_checked(parse_duration)(text))
+
+
+def parse_ratio_option(text: str) -> float:
+    """Read a percentage above 0 and not above 100 from the command line.
+
+    Args:
+        text: Number and percent sign, such as ``10%``.
+
+    Returns:
+        The ratio, so 10 % is 0.1.
+
+    Raises:
+        typer.BadParameter: If the text is no such percentage.
+    """
+    ratio = parse_ratio(_checked(parse_ratio)(text))
+    if not 0 < ratio <= 1:
+        raise typer.BadParameter(f"{text} is not above 0% and not above 100%")
+    return ratio
 
 
 duration_text = _checked(parse_duration)

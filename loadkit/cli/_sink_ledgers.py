@@ -12,7 +12,7 @@ from loadkit.errors import LoadkitError, TargetError, UsageError
 from loadkit.measure.ledger import DeliveryLedger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sinks.intake import Intake
 
@@ -52,6 +52,15 @@ class SinkLedgers:
             if found is not None:
                 whole.merge(found)
         return whole
+
+    def fetch_channels(self, run_id: str) -> Mapping[str, DeliveryLedger]:
+        """What arrived by other channels, by kind; for the rest as `fetch`."""
+        from sinks.intake import Channels
+
+        whole = Channels()
+        for url in self.urls:
+            whole.merge(self._read(url, run_id).channels)
+        return whole.runs.get(run_id, {})
 
     def count(self, run_id: str) -> int:
         """How many messages of a run arrived so far, each counted once by each sink; cheaper than the ledgers.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -20,13 +19,13 @@ from loadkit.cli._options import (
     SinkProcesses,
     SinkProfile,
     parse_duration_option,
+    parse_ratio_option,
 )
+from loadkit.cli._output import print_note
 from loadkit.errors import UsageError
-from loadkit.units import format_duration
 
 if TYPE_CHECKING:
     from loadkit.drive.master import Spread
-    from loadkit.scenario.schema import Load
 
 MAX_LOCAL_WORKERS = 64
 MAX_WORKERS = 500
@@ -50,9 +49,21 @@ def run(
             "--compress",
             parser=parse_duration_option,
             metavar="DURATION",
-            help="Shrink all stages so that the run lasts this long: same rates, fewer messages.",
+            help="Shrink all stages or a whole campaign so that the run lasts this long: same rates, fewer messages.",
         ),
     ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            parser=parse_ratio_option, metavar="PERCENT", help="Multiply all rates: the same time, fewer messages."
+        ),
+    ] = None,
+    demo_time: Annotated[
+        bool,
+        typer.Option(
+            "--demo-time", help="A demonstration: at most a minute long, at most 300 messages a second at the peak."
+        ),
+    ] = False,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed instead of the scenario's own.")] = None,
     sinks: Annotated[
         list[str] | None,
@@ -136,6 +147,7 @@ def run(
     from loadkit.cli._execute import RunOptions, execute  # first of all: see there
     from loadkit.cli._watchers import WatchOptions
     from loadkit.scenario.load import load_scenario, read_scenario_text
+    from loadkit.scenario.rehearsal import rehearse
     from sinks.options import Engine, SinkOptions
 
     path = find_scenario(scenario)
@@ -144,11 +156,14 @@ def run(
         loaded = loaded.model_copy(update={"seed": seed})
     if web and (master or workers is not None):
         raise UsageError("--web goes with a run of this process alone", hint="watch others by --metrics-port or --otel")
+    rehearsal = rehearse(loaded, compress_s=compress_s, scale=scale, demo=demo_time)
+    if rehearsal.words:
+        print_note(rehearsal.words)
     options = RunOptions(
         target_url=target,
         allow=tuple(allow or ()),
         results_dir=results_dir,
-        stretch=1.0 if compress_s is None else stretch_to_last(loaded.load, compress_s),
+        stretch=rehearsal.stretch,
         as_json=as_json,
         quiet=quiet,
         preflight=not no_preflight,
@@ -172,7 +187,7 @@ def run(
             autostart=autostart,
         ),
     )
-    raise typer.Exit(execute(loaded, read_scenario_text(path), options))
+    raise typer.Exit(execute(rehearsal.scenario, read_scenario_text(path), options))
 
 
 def spread_of(
@@ -205,26 +220,3 @@ def spread_of(
         port=DEFAULT_MASTER_PORT if port is None else port,
         stop_on_loss=stop_on_loss,
     )
-
-
-def stretch_to_last(load: Load, compress_s: float) -> float:
-    """The factor on all durations that makes a load last a given time.
-
-    Args:
-        load: The load as written.
-        compress_s: Wanted duration in seconds.
-
-    Raises:
-        UsageError: If the load is bounded by a number of messages, or would not become shorter.
-    """
-    from loadkit.scenario.arrivals import stage_spans
-
-    duration_s = stage_spans(load)[-1].end_s
-    if math.isinf(duration_s):
-        raise UsageError("--compress needs stages or a duration", hint="this load ends after a number of messages")
-    if not 0 < compress_s <= duration_s:
-        raise UsageError(
-            f"--compress is {format_duration(compress_s)}, and the load lasts {format_duration(duration_s)}",
-            hint="choose a time above 0s and not above that",
-        )
-    return compress_s / duration_s

@@ -35,6 +35,7 @@ def sink(
     tls: Annotated[
         Literal["none", "starttls", "implicit"], typer.Option(help="How connections come under TLS.")
     ] = "none",
+    tls_minimum: Annotated[Literal["1.2", "1.3"], typer.Option(help="Oldest version of TLS that is spoken.")] = "1.2",
     auth: Annotated[
         str | None,
         typer.Option(metavar="USER_ENV:PASSWORD_ENV", help="Ask for the credentials in these environment variables."),
@@ -56,6 +57,12 @@ def sink(
     admin_token_env: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Variable with the token that the admin interface then asks for."),
+    ] = None,
+    http: Annotated[
+        str | None, typer.Option(metavar="[ADDRESS:]PORT", help="Receive messages of HTTP channels here too.")
+    ] = None,
+    mqtt: Annotated[
+        str | None, typer.Option(metavar="[ADDRESS:]PORT", help="Receive messages of MQTT channels here too.")
     ] = None,
     profiles: Annotated[
         bool, typer.Option("--profiles", help="List the profiles that are shipped, and do nothing else.")
@@ -81,6 +88,7 @@ def sink(
             lmtp=lmtp,
             profile=profile,
             tls=Tls(tls),
+            tls_minimum=tls_minimum,
             auth=auth,
             processes=processes,
             max_size_bytes=parse_size(max_size),
@@ -88,6 +96,8 @@ def sink(
             resume=resume,
             admin=admin,
             admin_token_env=admin_token_env,
+            http=http,
+            mqtt=mqtt,
             json=as_json,
         )
     )

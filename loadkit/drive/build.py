@@ -12,7 +12,7 @@ from loadkit.drive.session import Wiring
 from loadkit.drive.tls import client_context
 from loadkit.errors import UsageError
 from loadkit.smtp.auth import Credentials, Mechanism
-from loadkit.smtp.outcome import Phase
+from loadkit.smtp.outcome import SETUP_PHASES, TRANSACTION_PHASES, Phase
 from loadkit.smtp.state import PHASE_OF_STATE, DialogueSettings, State
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def build_wiring(scenario: Scenario, target: TargetAddress) -> Wiring:
         settings=settings,
         timeouts_s=timeouts_by_state(sessions.timeouts, sessions.idle_timeout_s),
         host=target.host,
-        tls=client_context(verify=scenario.target.verifies(target)) if secured else None,
+        tls=client_context(verify=scenario.target.verifies(target), minimum=scenario.target.tls_minimum)
+        if secured
+        else None,
         implicit_tls=target.implicit_tls,
     )
 
@@ -69,7 +71,8 @@ def read_credentials(auth: Auth | None) -> Credentials | None:
 def timeouts_by_state(timeouts: Timeouts, idle_timeout_s: float) -> tuple[float, ...]:
     """Seconds that each state may last, indexed by `State`."""
     by_phase: dict[Phase, float] = {Phase.RSET: timeouts.mail_s}
-    by_phase |= {phase: getattr(timeouts, f"{phase.value}_s") for phase in Phase if phase is not Phase.RSET}
+    timed = (*SETUP_PHASES, *TRANSACTION_PHASES, Phase.QUIT)
+    by_phase |= {phase: getattr(timeouts, f"{phase.value}_s") for phase in timed}
     by_state = {state: by_phase[PHASE_OF_STATE[state]] for state in State} | {State.READY: idle_timeout_s}
     return tuple(by_state[state] for state in State)
 

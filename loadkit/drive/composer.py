@@ -13,7 +13,7 @@ from loadkit.scenario.mix import Mix
 from loadkit.scenario.sharing import Stripe
 from loadkit.scenario.steering import Steering, steered_times
 from loadkit.smtp.dialogue import Dialogue
-from loadkit.smtp.message import IdHeaders
+from loadkit.smtp.message import IdHeaders, Particulars
 from loadkit.smtp.state import Transaction
 
 _CLOSED_LOOP_BLOCK = 4096
@@ -131,7 +131,8 @@ class Composer:
         self._recipients = _Addresses(mix.recipient_address(0))
         self._recipient_count = mix.recipient_count
         utf8 = (b"SMTPUTF8",) if self._senders.utf8 or self._recipients.utf8 else ()
-        self._needs = [[utf8 + template.needs for template in templates] for templates in mix.templates]
+        # Each extension once: a parameter of MAIL given twice is an error.
+        self._needs = [[tuple(dict.fromkeys(utf8 + template.needs)) for template in kind] for kind in mix.templates]
         self._ids = IdHeaders(run_id, sender_index)
         self._epoch_unix_s = epoch_unix_s
         self._to_unix_s = epoch_unix_s - epoch_s
@@ -140,12 +141,13 @@ class Composer:
         """The transaction of an arrival, in the form that the dialogue's server takes."""
         seq, intended_s, _, kind, variant, size_bytes, sender, first, recipients = arrival
         template = self._templates[kind][variant]
-        ids = self._ids.lines(seq, self._epoch_unix_s + intended_s, self._to_unix_s + now, self._kinds[kind])
+        sent_unix_s = self._to_unix_s + now
+        ids = self._ids.lines(seq, self._epoch_unix_s + intended_s, sent_unix_s, self._kinds[kind])
         render = template.render_bdat if dialogue.chunking else template.render_data
         return Transaction(
             self._senders.pattern % sender,
             (self._recipients.pattern % first,) if recipients == 1 else self._recipients_from(first, recipients),
-            render(ids, size_bytes),
+            render(ids, size_bytes, _new(Particulars, (seq, sent_unix_s, sender, first))),
             size_bytes,
             self._needs[kind][variant],
         )

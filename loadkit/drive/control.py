@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from loadkit.drive.events import EventFeed
     from loadkit.drive.journal import Journal
     from loadkit.drive.observer import Observer
+    from loadkit.drive.outlets import Outlets
     from loadkit.drive.pacer import Pacer
     from loadkit.drive.sender import Sender
     from loadkit.measure.records import Batch
@@ -62,7 +63,7 @@ class Control:
 
     Args:
         course: When the parts end.
-        sender: The sender.
+        sender: The sender, or all of them as one.
         pacer: The pacer of an open loop, or None.
         journal: The sender's journal.
         recorder: Where records go.
@@ -75,7 +76,7 @@ class Control:
     def __init__(  # noqa: PLR0917 - the parts of a run, put together in one place
         self,
         course: Course,
-        sender: Sender,
+        sender: Sender | Outlets,
         pacer: Pacer | None,
         journal: Journal,
         recorder: KeepsRecords,

@@ -33,6 +33,13 @@ class LedgerSource(Protocol):
             LoadkitError: If it can't be known now.
         """
 
+    def fetch_channels(self, run_id: str) -> Mapping[str, DeliveryLedger]:
+        """What arrived of a run so far by other channels than SMTP, by message kind.
+
+        Raises:
+            LoadkitError: If it can't be known now.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Drained:

@@ -11,17 +11,20 @@ from locust.env import Environment
 from locust.event import Events
 
 from loadkit.drive.build import build_policy, build_wiring
+from loadkit.drive.channel_sender import Wrapper
 from loadkit.drive.clocks import unix_offset_s
 from loadkit.drive.composer import ClosedLoop, Composer, scheduled_arrivals, steered_arrivals
 from loadkit.drive.control import Control, Course
 from loadkit.drive.events import BulkStats, EventFeed, RequestHook
 from loadkit.drive.journal import Journal
 from loadkit.drive.network import resolve
+from loadkit.drive.outlets import Outlets, channel_senders
 from loadkit.drive.pacer import Pacer
 from loadkit.drive.sender import Sender
 from loadkit.drive.users import ScenarioUser
-from loadkit.measure.records import RunPlan, Stage
-from loadkit.scenario.arrivals import Schedule, stage_spans
+from loadkit.measure.records import Route, RunPlan, Stage
+from loadkit.scenario.arrivals import schedule_of
+from loadkit.scenario.channels import SMTP, left_out_kinds
 from loadkit.scenario.mix import Mix
 from loadkit.scenario.sharing import WHOLE, Share, stripe_of
 
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from loadkit.drive.observer import Observer
     from loadkit.measure.records import OutcomeTable
     from loadkit.scenario.guardrails import TargetAddress
-    from loadkit.scenario.schema import Load, Scenario
+    from loadkit.scenario.schema import Scenario
     from loadkit.scenario.steering import Steering
 
 # Time for Locust to start its user, so that the first arrivals are not late.
@@ -84,11 +87,6 @@ class Engine:
         self._addresses = resolve(target.host, target.port)
         _raise_descriptor_limit()
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Names of the message kinds."""
-        return self._mix.kinds
-
     def control(  # noqa: PLR0917 - the parts of a run, put together in one place
         self,
         plan: RunPlan,
@@ -120,27 +118,41 @@ class Engine:
             epoch_s=epoch_s,
             closed_loop=None if load.open_loop else self._closed_loop(plan),
         )
+        outlets = self._outlets(sender, plan, journal, epoch_s)
         control = Control(
             Course(epoch_s, plan.stages[-1].end_s, load.grace_s, self._scenario.sessions.timeouts.quit_s),
-            sender,
-            self._pacer(sender, epoch_s) if load.open_loop else None,
+            outlets,
+            self._pacer(outlets, epoch_s) if load.open_loop else None,
             journal,
             recorder,
-            EventFeed(
-                self._environment.events.request, self._environment.stats, self._mix.kinds, outcomes, plan.started_at
-            ),
+            EventFeed(self._environment.events.request, self._environment.stats, plan, outcomes),
             observer,
             each_second,
         )
         self._environment.user_classes = [type("ScenarioUser", (ScenarioUser,), {"control": control})]
         return control
 
-    def _pacer(self, sender: Sender, epoch_s: float) -> Pacer:
-        schedule = Schedule(self._scenario.load, self._scenario.seed, stretch=self._stretch)
+    def _outlets(self, mail: Sender, plan: RunPlan, journal: Journal, epoch_s: float) -> Sender | Outlets:
+        """The sender of mail alone, unless the scenario has other channels."""
+        if not self._scenario.channels:
+            return mail
+        wrapper = Wrapper(
+            plan.run_id, self._share.index, self._mix.kinds, epoch_unix_s=plan.started_at, epoch_s=epoch_s
+        )
+        senders = channel_senders(self._scenario, self._share, wrapper, journal, epoch_s=epoch_s)
+        # Kinds that are left out have no arrivals.
+        names = [kind.channel if kind.channel in senders else SMTP for kind in self._scenario.messages.values()]
+        return Outlets(mail, senders, names)
+
+    def _pacer(self, sender: Sender | Outlets, epoch_s: float) -> Pacer:
+        schedule = schedule_of(self._scenario, stretch=self._stretch)
         if self._steering is None:
             arrivals = scheduled_arrivals(schedule, self._mix, self._stripe)
         else:
             arrivals = steered_arrivals(schedule, self._mix, self._steering, self._stripe)
+        left_out = {self._mix.kinds.index(kind) for kind in left_out_kinds(self._scenario)}
+        if left_out:
+            arrivals = (arrival for arrival in arrivals if arrival.kind not in left_out)
         return Pacer(arrivals, sender.release, epoch_s)
 
     def _closed_loop(self, plan: RunPlan) -> ClosedLoop:
@@ -162,19 +174,27 @@ def start_times(lead_s: float, *, whole_second: bool) -> tuple[float, float]:
     return start_unix_s - offset_s, start_unix_s
 
 
-def plan_of(load: Load, run_id: str, kinds: tuple[str, ...], *, started_at: float, stretch: float) -> RunPlan:
+def plan_of(scenario: Scenario, run_id: str, *, started_at: float, stretch: float) -> RunPlan:
     """A run's plan.
 
     Args:
-        load: When messages are sent.
+        scenario: When messages are sent, and their kinds.
         run_id: The run's id.
-        kinds: Names of the message kinds.
         started_at: Unix time of the start.
         stretch: Factor on all durations.
     """
-    spans = stage_spans(load, stretch=stretch)
+    spans = scenario.timetable.stretched(stretch).stages
     stages = tuple(Stage(span.name, span.start_s, span.end_s, span.measured) for span in spans)
-    return RunPlan(run_id, kinds, stages, load.open_loop, started_at)
+    return RunPlan(run_id, tuple(scenario.messages), stages, scenario.load.open_loop, started_at, routes_of(scenario))
+
+
+def routes_of(scenario: Scenario) -> tuple[Route, ...]:
+    """How each kind is sent; empty where all are mail."""
+    if not scenario.channels:
+        return ()
+    routes = {name: Route(name, one.protocol, one.left_out) for name, one in scenario.channels.items()}
+    routes[SMTP] = Route(SMTP, SMTP)
+    return tuple(routes[kind.channel] for kind in scenario.messages.values())
 
 
 def _raise_descriptor_limit() -> None:

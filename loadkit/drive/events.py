@@ -16,7 +16,7 @@ from loadkit.measure.records import Tx
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from loadkit.measure.records import Batch, OutcomeTable
+    from loadkit.measure.records import Batch, OutcomeTable, RunPlan
     from loadkit.smtp.outcome import Outcome
 
 REQUEST_TYPE = "SMTP"
@@ -63,10 +63,10 @@ class BulkStats(RequestStats):  # type: ignore[misc]
     Measured: 0.3 us a message, where one event a message costs 4 us.
     """
 
-    def log_batch(self, name: str, times_ms: npt.NDArray[np.float64], size_bytes: int) -> None:
-        """Take the response times of messages of one name and the sum of their sizes."""
+    def log_batch(self, name: str, protocol: str, times_ms: npt.NDArray[np.float64], size_bytes: int) -> None:
+        """Take the response times of messages of one name and protocol, and the sum of their sizes."""
         now = time.time()
-        batch = StatsEntry(self, name, REQUEST_TYPE)
+        batch = StatsEntry(self, name, protocol)
         batch.num_requests = len(times_ms)
         batch.total_response_time = float(times_ms.sum())
         batch.min_response_time = float(times_ms.min())
@@ -77,7 +77,7 @@ class BulkStats(RequestStats):  # type: ignore[misc]
         batch.last_request_timestamp = now
         batch.total_content_length = size_bytes
         self.total.extend(batch)
-        self.entries[name, REQUEST_TYPE].extend(batch)
+        self.entries[name, protocol].extend(batch)
 
 
 class EventFeed:
@@ -86,19 +86,17 @@ class EventFeed:
     Args:
         hook: The environment's request event.
         stats: Its statistics.
-        kinds: Names of the message kinds.
+        plan: The run's message kinds and its start.
         outcomes: The outcomes by number.
-        epoch_unix_s: Unix time of the run's start.
     """
 
-    def __init__(
-        self, hook: RequestHook, stats: BulkStats, kinds: tuple[str, ...], outcomes: OutcomeTable, epoch_unix_s: float
-    ) -> None:
+    def __init__(self, hook: RequestHook, stats: BulkStats, plan: RunPlan, outcomes: OutcomeTable) -> None:
         self._hook = hook
         self._stats = stats
-        self._kinds = kinds
+        self._kinds = plan.kinds
+        self._protocols = [route.protocol.upper() for route in plan.routes] or [REQUEST_TYPE] * len(plan.kinds)
         self._outcomes = outcomes
-        self._epoch_unix_s = epoch_unix_s
+        self._epoch_unix_s = plan.started_at
         self._exceptions: list[TransactionFailed | None] = []
 
     def feed(self, batch: Batch) -> None:
@@ -112,12 +110,12 @@ class EventFeed:
         for kind in np.unique(kinds).tolist():
             of_kind = kinds == kind
             size_bytes = int(rows[of_kind, Tx.SIZE_BYTES].sum())
-            self._stats.log_batch(self._kinds[kind], response_ms[of_kind], size_bytes)
+            self._stats.log_batch(self._kinds[kind], self._protocols[kind], response_ms[of_kind], size_bytes)
         outcomes = rows[:, Tx.OUTCOME].astype(int)
         for row in np.flatnonzero(outcomes).tolist():
             exception = self._exceptions[outcomes[row]]
             if exception is not None:
-                self._stats.log_error(REQUEST_TYPE, self._kinds[kinds[row]], exception)
+                self._stats.log_error(self._protocols[kinds[row]], self._kinds[kinds[row]], exception)
         if self._hook.has_others():
             self._fire(rows, kinds.tolist(), outcomes.tolist(), response_ms.tolist())
 
@@ -126,7 +124,7 @@ class EventFeed:
         started = (rows[:, Tx.STARTED] + self._epoch_unix_s).tolist()
         for kind, outcome, response, size, start in zip(kinds, outcomes, response_ms, sizes, started, strict=True):
             self._hook.fire_to_others(
-                request_type=REQUEST_TYPE,
+                request_type=self._protocols[kind],
                 name=self._kinds[kind],
                 response_time=response,
                 response_length=size,

@@ -30,6 +30,7 @@ from loadkit.drive.spread_run import SpreadRun
 from loadkit.errors import ExitCode, LoadkitError, UsageError
 from loadkit.measure.workers import CLOCK_APART_MOST_S
 from loadkit.scenario.guardrails import format_host_port
+from loadkit.scenario.limits import Guardrails
 from loadkit.scenario.load import dump_effective
 from loadkit.scenario.sharing import check_enough_sessions
 from loadkit.units import format_duration
@@ -135,7 +136,8 @@ class _Master:
 
     def _make_ready(self) -> None:
         """Give the workers their jobs, and wait until each can start."""
-        scenario = dump_effective(self._request.scenario)
+        # Guardrails may name a file of this machine, and are kept here.
+        scenario = dump_effective(self._request.scenario.model_copy(update={"guardrails": Guardrails()}))
         for member in self._crew:
             job = Job(
                 scenario=scenario,
@@ -184,9 +186,8 @@ class _Master:
         run = SpreadRun(
             request,
             plan_of(
-                request.scenario.load,
+                request.scenario,
                 self._run_id,
-                tuple(request.scenario.messages),
                 started_at=epoch_unix_s,
                 stretch=request.stretch,
             ),

@@ -13,6 +13,7 @@ from loadkit.drive.drain import Drain
 from loadkit.drive.live import LiveFigures, LiveWorkers
 from loadkit.drive.standstill import Standstill
 from loadkit.drive.watch import LiveRun
+from loadkit.errors import LoadkitError
 from loadkit.measure.delivery import Delivery, follow_delivery
 from loadkit.measure.reconciliation import reconcile
 from loadkit.measure.store import RunFacts, RunWriter
@@ -257,7 +258,17 @@ class Results:
             unanswered=record.unanswered_by_sender,
             silenced=frozenset(worker.index for worker in ending.workers if worker.lost),
         )
-        return Delivery(counts, course, drained.ledger.end_to_end, series), ""
+        return Delivery(counts, course, drained.ledger.end_to_end, series, self._by_channels(source)), ""
+
+    def _by_channels(self, source: LedgerSource) -> dict[str, int]:
+        """Different messages that arrived by other channels than SMTP, by kind; those that sinks know of."""
+        if not self._plan.routes:
+            return {}
+        try:
+            found = source.fetch_channels(self._plan.run_id)
+        except LoadkitError:
+            return {}
+        return {kind: ledger.distinct for kind, ledger in found.items()}
 
     def _drain(self, source: LedgerSource, ending: Ending) -> Drained:
         progress = self._request.progress

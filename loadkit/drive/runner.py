@@ -40,9 +40,7 @@ class _Runner:
         self._environment = new_environment()
         engine = Engine(self._environment, scenario, request.target, stretch=request.stretch, steering=request.steering)
         epoch_s, epoch_unix_s = start_times(LEAD_S, whole_second=request.ledger_source is not None)
-        plan = plan_of(
-            scenario.load, secrets.token_hex(6), engine.kinds, started_at=epoch_unix_s, stretch=request.stretch
-        )
+        plan = plan_of(scenario, secrets.token_hex(6), started_at=epoch_unix_s, stretch=request.stretch)
         outcomes = OutcomeTable()
         writer = request.writer(plan)
         self._recorder = Recorder(plan, outcomes, writer)

@@ -20,18 +20,28 @@ class TlsError(Exception):
         self.reason = reason
 
 
-def client_context(*, verify: bool) -> ssl.SSLContext:
-    """A context for clients: TLS 1.2 or newer.
+_VERSION_REASONS = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION")
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+def client_context(*, verify: bool, minimum: str = "1.2") -> ssl.SSLContext:
+    """A context for clients.
 
     Args:
         verify: Whether the certificate must be valid for the host.
+        minimum: The oldest version of TLS that is spoken, a key of `TLS_VERSIONS`.
     """
     context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = TLS_VERSIONS[minimum]
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _reason_of(error: ssl.SSLError) -> str:
+    """Why a handshake failed; a server that speaks older versions alone answers with an alert or in its own one."""
+    return "version_refused" if error.reason in _VERSION_REASONS else "handshake_failed"
 
 
 class TlsLayer:
@@ -70,7 +80,7 @@ class TlsLayer:
         except ssl.SSLCertVerificationError as error:
             raise TlsError("certificate_not_valid") from error
         except ssl.SSLError as error:
-            raise TlsError("handshake_failed") from error
+            raise TlsError(_reason_of(error)) from error
         self.established = True
         return self._outgoing.read()
 

@@ -33,6 +33,7 @@ from loadkit.scenario.sharing import Share
 if TYPE_CHECKING:
     from loadkit.drive.control import Control
     from loadkit.measure.worker_report import WorkerReport
+    from loadkit.scenario.schema import Scenario
 
 _POLL_S = 0.05
 _RESEND_AFTER_S = 2.0
@@ -157,9 +158,9 @@ class _Worker:
         try:
             self._greet()
             job = self._receive(Job)
-            engine = self._make_ready(job)
+            scenario, engine = self._make_ready(job)
             self._send(say.READY, {})
-            self._drive(engine, job, self._receive(Start))
+            self._drive(engine, scenario, job, self._receive(Start))
             return Worked(job.run_id, job.index, job.count, self._reports.acknowledged)
         finally:
             watch.kill()
@@ -190,26 +191,20 @@ class _Worker:
         if self._ended is not None:
             raise self._ended
 
-    def _make_ready(self, job: Job) -> Engine:
+    def _make_ready(self, job: Job) -> tuple[Scenario, Engine]:
         try:
             scenario = parse_scenario(job.scenario, file="the master's scenario")
-            return Engine(
-                self._environment,
-                scenario,
-                parse_target_url(job.target),
-                stretch=job.stretch,
-                share=Share(job.index, job.count),
-            )
+            target, share = parse_target_url(job.target), Share(job.index, job.count)
+            return scenario, Engine(self._environment, scenario, target, stretch=job.stretch, share=share)
         except (LoadkitError, OSError) as error:
             self._send(say.FAILED, pack(_trouble(error)))
             raise
 
-    def _drive(self, engine: Engine, job: Job, start: Start) -> None:
-        load = parse_scenario(job.scenario).load
+    def _drive(self, engine: Engine, scenario: Scenario, job: Job, start: Start) -> None:
         # The start by this machine's clock, so that what it says of its own steps holds.
         own_epoch_unix_s = start.epoch_unix_s + start.ahead_s
         epoch_s = own_epoch_unix_s - unix_offset_s()
-        plan = plan_of(load, job.run_id, engine.kinds, started_at=start.epoch_unix_s, stretch=job.stretch)
+        plan = plan_of(scenario, job.run_id, started_at=start.epoch_unix_s, stretch=job.stretch)
         outcomes = OutcomeTable()
         reporter = Reporter(plan, outcomes, self._reports.put)
         observer = Observer(epoch_s, own_epoch_unix_s, reporter.keep_sample, worker=job.index)

@@ -31,7 +31,7 @@ class BatchReader(ABC):
         record: Takes numbers of series and `counts_index` of as many values.
 
     Attributes:
-        last_accepted_s: Seconds from the run's start to the last accepting reply; None without any.
+        last_accepted_s: Seconds from the run's start to the last reply that accepted mail; None without any.
     """
 
     def __init__(self, plan: RunPlan, outcomes: OutcomeCounts, record: Callable[[Integers, Integers], object]) -> None:
@@ -40,6 +40,7 @@ class BatchReader(ABC):
         self._first_numbers = np.arange(len(TRANSACTION_METRICS), dtype=np.int64)[:, None] * cells
         self._setup_numbers = np.arange(len(SETUP_METRICS), dtype=np.int64) + len(TRANSACTION_METRICS) * cells
         self._closed_after = len(TRANSACTION_METRICS) * cells + SESSION_METRICS.index(Metric.CLOSED_AFTER)
+        self._is_mail = plan.is_mail()
         self._outcomes = outcomes
         self._record = record
         self._timeline = TimelineBuilder(plan)
@@ -75,11 +76,15 @@ class BatchReader(ABC):
         again = accepted & (columns[Tx.ATTEMPTS] > 1)
         if again.any():
             self._outcomes.count(RETRIES, outcomes[again])
+        unanswered = self._outcomes.unanswered[outcomes]
+        if self._is_mail is not None:  # what follows is about the ledger
+            mail = self._is_mail[columns[Tx.KIND].astype(np.int64)]
+            accepted, unanswered = accepted & mail, unanswered & mail
         if accepted.any():
             last_s = float(columns[Tx.COMPLETED][accepted].max())
             self.last_accepted_s = last_s if self.last_accepted_s is None else max(self.last_accepted_s, last_s)
         seqs = columns[Tx.SEQ].astype(np.int64)
-        self._mark(seqs[accepted & ~self._outcomes.stopped[outcomes]], seqs[self._outcomes.unanswered[outcomes]])
+        self._mark(seqs[accepted & ~self._outcomes.stopped[outcomes]], seqs[unanswered])
 
     @abstractmethod
     def _mark(self, accepted: Integers, unanswered: Integers) -> None:

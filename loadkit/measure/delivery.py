@@ -101,12 +101,14 @@ class Delivery:
         course: How mail arrived over time; None in runs of older versions.
         end_to_end: Latencies by message kind, over the whole run.
         series: The run second by second; None where it is read from `to_dict`.
+        channels: Different messages that arrived by other channels than SMTP, by kind.
     """
 
     counts: Reconciliation
     course: DeliveryCourse | None = None
     end_to_end: Mapping[str, EndToEnd] = field(default_factory=dict)
     series: DeliverySeries | None = None
+    channels: Mapping[str, int] = field(default_factory=dict)
 
     def value(self, metric: str, tags: Mapping[str, str], statistic: str, quantile: float | None) -> float | None:
         """The statistic that a threshold on one of `METRICS` asks for; see `loadkit.scenario.thresholds.Statistics`."""
@@ -132,6 +134,7 @@ class Delivery:
             **dataclasses.asdict(self.counts),
             "course": None if self.course is None else dataclasses.asdict(self.course),
             "end_to_end": {kind: one.to_dict() for kind, one in sorted(self.end_to_end.items())},
+            "channels": dict(sorted(self.channels.items())),
         }
 
     @classmethod
@@ -153,6 +156,7 @@ class Delivery:
             Reconciliation(**counts),
             None if course is None else DeliveryCourse(**{**course, "backlog": Backlog(**course["backlog"])}),
             {kind: EndToEnd.from_dict(one) for kind, one in data.get("end_to_end", {}).items()},
+            channels=dict(data.get("channels", {})),
         )
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadkit.measure.ends import is_measured, outcome_lines
+from loadkit.measure.histogram import Histogram
 from loadkit.measure.rules import RULES, Finding, Rule
 from loadkit.measure.statistics import RETRY, SESSION_END, SETUP, Metric
 
 if TYPE_CHECKING:
     from loadkit.measure.ends import OutcomeLine
-    from loadkit.measure.histogram import Histogram
     from loadkit.measure.statistics import OutcomeCount, RunStatistics
 
 _SLOW_S = 0.5
@@ -58,16 +58,27 @@ def evidence_of(statistics: RunStatistics, outcomes: Sequence[OutcomeCount]) -> 
         outcome_lines(one for one in outcomes if not one.stage and one.kind == what)
         for what in (SETUP, RETRY, SESSION_END)
     )
+    plan = statistics.plan
+    mail = [one for one in outcomes if one.stage and is_measured(plan, one.stage) and one.kind in plan.mail_kinds]
     return Evidence(
-        messages=outcome_lines(one for one in outcomes if one.stage and is_measured(statistics.plan, one.stage)),
+        messages=outcome_lines(mail),
         setups=setups,
         retries=retries,
         session_ends=session_ends,
-        service=statistics.histogram(Metric.SERVICE_TIME),
+        service=_of_mail(statistics, Metric.SERVICE_TIME),
         refused=statistics.histogram(Metric.REFUSED_SERVICE_TIME),
         ehlo=statistics.histogram(Metric.EHLO),
         closed_after=statistics.histogram(Metric.CLOSED_AFTER),
     )
+
+
+def _of_mail(statistics: RunStatistics, metric: Metric) -> Histogram:
+    if not statistics.plan.routes:
+        return statistics.histogram(metric)
+    merged = Histogram()
+    for kind in statistics.plan.mail_kinds:
+        merged.merge(statistics.histogram(metric, kind=kind))
+    return merged
 
 
 def diagnose(evidence: Evidence) -> tuple[Finding, ...]:

@@ -174,6 +174,26 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """How a message kind is sent.
+
+    Args:
+        channel: Name of the channel.
+        protocol: ``smtp``, ``http`` or ``mqtt``.
+        left_out: Why its messages are not sent, or empty.
+    """
+
+    channel: str
+    protocol: str
+    left_out: str = ""
+
+    @property
+    def mail(self) -> bool:
+        """Whether its messages are mail, which the ledger is about."""
+        return self.protocol == "smtp"
+
+
+@dataclass(frozen=True, slots=True)
 class RunPlan:
     """What the recorder must know before the first row.
 
@@ -183,6 +203,7 @@ class RunPlan:
         stages: The stages; rows hold indexes into it.
         open_loop: True where arrivals follow a schedule.
         started_at: Unix time of the run's start.
+        routes: How each kind is sent; empty where all of them are mail.
     """
 
     run_id: str
@@ -190,3 +211,15 @@ class RunPlan:
     stages: tuple[Stage, ...]
     open_loop: bool
     started_at: float
+    routes: tuple[Route, ...] = ()
+
+    @property
+    def mail_kinds(self) -> tuple[str, ...]:
+        """Names of the kinds that are mail."""
+        if not self.routes:
+            return self.kinds
+        return tuple(kind for kind, route in zip(self.kinds, self.routes, strict=True) if route.mail)
+
+    def is_mail(self) -> npt.NDArray[np.bool_] | None:
+        """Whether each kind is mail; None where all are."""
+        return np.array([route.mail for route in self.routes]) if self.routes else None

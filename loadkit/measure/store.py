@@ -20,7 +20,7 @@ from loadkit.errors import ExitCode, RunFolderError
 from loadkit.measure.delivery import Delivery
 from loadkit.measure.histogram import Histogram
 from loadkit.measure.machine import machine, versions
-from loadkit.measure.records import RunPlan, Stage
+from loadkit.measure.records import Route, RunPlan, Stage
 from loadkit.measure.statistics import OutcomeCount, RunStatistics, Series
 from loadkit.measure.summary import Summary, summarize
 from loadkit.measure.tables import TableStream, merged_timeline, read_table, sync, timeline_rows, write_table
@@ -394,7 +394,8 @@ def plan_from_dict(data: Mapping[str, Any]) -> RunPlan:
         Stage(one["name"], one["start_s"], np.inf if one["end_s"] is None else one["end_s"], one["measured"])
         for one in data["stages"]
     )
-    return RunPlan(data["run_id"], tuple(data["kinds"]), stages, data["open_loop"], data["started_at"])
+    routes = tuple(Route(**route) for route in data.get("routes", ()))
+    return RunPlan(data["run_id"], tuple(data["kinds"]), stages, data["open_loop"], data["started_at"], routes)
 
 
 def _outcome_to_dict(one: OutcomeCount) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from loadkit.measure.channels import ChannelLine, channel_lines
 from loadkit.measure.delivery import METRICS as DELIVERY_METRICS
 from loadkit.measure.delivery import Delivery, DeliveryCourse
 from loadkit.measure.diagnosis import diagnose, evidence_of
-from loadkit.measure.ends import OutcomeLine, is_measured
+from loadkit.measure.ends import OutcomeLine, is_measured, outcome_lines
 from loadkit.measure.health import cpu_p95_by_process, p95
 from loadkit.measure.histogram import Histogram
 from loadkit.measure.reason import Blame
@@ -158,6 +159,8 @@ class Summary:
         retries: Attempts that were refused and followed by another, and acceptances at another attempt, over the whole
             run.
         session_ends: Ends of the sessions that the server ended, over the whole run.
+        channels: Every channel, that of mail among them, where there is another; ledger, course and end-to-end times
+            are about mail alone.
     """
 
     schema_version: int
@@ -183,6 +186,7 @@ class Summary:
     diagnosis: tuple[Finding, ...] = ()
     retries: tuple[OutcomeLine, ...] = ()
     session_ends: tuple[OutcomeLine, ...] = ()
+    channels: tuple[ChannelLine, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as plain JSON values."""
@@ -237,12 +241,13 @@ def summarize(
     """
     plan = statistics.plan
     lines = tuple(_line(threshold, _Answers(statistics, delivery)) for threshold in thresholds)
-    measured = [sample for sample in samples if _in_measured_stage(plan, sample.at_s, duration_s)]
+    measured = [sample for sample in samples if _in_measured_stages(plan, sample.at_s, duration_s)]
     lag_p99_s = quantile_or_none(statistics.histogram(Metric.SCHEDULE_LAG), 0.99)
     validity = validity_of(
         statistics, outcomes, samples, thresholds, duration_s=duration_s, unread=unread, workers=workers
     )
     ended = evidence_of(statistics, outcomes)
+    channels = channel_lines(statistics, outcomes, {} if delivery is None else delivery.channels)
     met = all(line.passed for line in lines) and (delivery is None or delivery.counts.faithful)
     return Summary(
         schema_version=SCHEMA_VERSION,
@@ -258,7 +263,7 @@ def summarize(
         phases=_phases(statistics),
         kinds={kind: _part(statistics, kind=kind) for kind in plan.kinds},
         stages={stage.name: _part(statistics, stage=stage.name) for stage in plan.stages if stage.measured},
-        outcomes=ended.messages,
+        outcomes=outcome_lines(one for one in outcomes if one.stage and is_measured(plan, one.stage)),
         setups=ended.setups,
         ledger=None if delivery is None else delivery.counts,
         generator=_generator(samples, measured, lag_p99_s),
@@ -268,6 +273,7 @@ def summarize(
         diagnosis=diagnose(ended),
         retries=ended.retries,
         session_ends=ended.session_ends,
+        channels=channels,
     )
 
 
@@ -298,7 +304,7 @@ def validity_of(
 ) -> Validity:
     """Whether a run may be believed, over its measured stages; for the arguments see `summarize`."""
     plan = statistics.plan
-    measured = [sample for sample in samples if _in_measured_stage(plan, sample.at_s, duration_s)]
+    measured = [sample for sample in samples if _in_measured_stages(plan, sample.at_s, duration_s)]
     lag_p99_s = quantile_or_none(statistics.histogram(Metric.SCHEDULE_LAG), 0.99)
     load = Load(
         plan.open_loop, statistics.count("offered"), statistics.count("shed"), lag_p99_s, _objective_s(thresholds)
@@ -347,19 +353,13 @@ def _line(threshold: Threshold, statistics: Statistics) -> ThresholdLine:
     return ThresholdLine(threshold.metric_key, threshold.text, result.observed, result.passed)
 
 
-def _in_measured_stage(plan: RunPlan, at_s: float, end_s: float) -> bool:
-    # A sample speaks for the second before it, which must lie within the stage, or within several that adjoin.
-    return any(start_s + 1 <= at_s <= min(stop_s, end_s) + 0.1 for start_s, stop_s in _measured_spans(plan))
-
-
-def _measured_spans(plan: RunPlan) -> list[tuple[float, float]]:
-    spans: list[tuple[float, float]] = []
-    for stage in plan.stages:
-        if stage.measured and spans and spans[-1][1] == stage.start_s:
-            spans[-1] = (spans[-1][0], stage.end_s)
-        elif stage.measured:
-            spans.append((stage.start_s, stage.end_s))
-    return spans
+def _in_measured_stages(plan: RunPlan, at_s: float, end_s: float) -> bool:
+    # A sample speaks for the second before it, of which no part may lie in warm-up or after the end. It may belong to
+    # several measured stages: those of a compressed campaign can be shorter than a second.
+    begun_s, ended_s = at_s - 1, at_s - 0.1
+    if begun_s < plan.stages[0].start_s or ended_s > min(plan.stages[-1].end_s, end_s):
+        return False
+    return all(stage.measured or stage.end_s <= begun_s or stage.start_s >= ended_s for stage in plan.stages)
 
 
 def _objective_s(thresholds: Iterable[Threshold]) -> float | None:

@@ -231,6 +231,7 @@ class Counters:
         """Per counter, shape (stages, kinds): transactions by the stage of their arrival."""
         self.within_stage = {counter: np.zeros(shape, dtype=np.int64) for counter in RATES}
         """Per counter of `RATES`, shape (stages, kinds): what happened in the whole seconds of the stage."""
+        self._is_mail = plan.is_mail()
         self._accepted_per_second: Integers = np.zeros(0, dtype=np.int64)
 
     def add(self, rows: TimelineRows, complete_s: float) -> None:
@@ -246,7 +247,10 @@ class Counters:
             np.add.at(sums, (stage, kind), rows[counter].astype(np.int64))
         if second.size:
             self._reach(int(second.max()) + 1)
-            np.add.at(self._accepted_per_second, second, rows["accepted"].astype(np.int64))
+            accepted = rows["accepted"].astype(np.int64)
+            if self._is_mail is not None:
+                accepted = np.where(self._is_mail[kind], accepted, 0)
+            np.add.at(self._accepted_per_second, second, accepted)
         now = np.maximum(np.searchsorted(self._starts_s, second, side="right") - 1, 0)
         whole = (second >= self._starts_s[now]) & (second + 1 <= np.minimum(self._ends_s[now], self._complete_s))
         for counter, sums in self.within_stage.items():
@@ -261,7 +265,7 @@ class Counters:
 
     @property
     def accepted_per_second(self) -> Integers:
-        """Messages accepted in each second since the run's start, as far as there were any."""
+        """Mail accepted in each second since the run's start, as far as there were any."""
         return np.trim_zeros(self._accepted_per_second, "b")
 
     def whole_seconds(self, stage: int) -> int:

@@ -205,7 +205,9 @@ class Talk:
         hello = seen.ehlo_tls or seen.ehlo
         if not needs.sender or needs.auth or hello is None or not hello.positive:
             return
-        seen.mail = await self._command("mail", b"MAIL", f"FROM:<{needs.sender}>".encode())
+        # RFC 6531 section 3.4: the envelope of a message with such addresses names the extension.
+        utf8 = "" if (needs.sender + needs.recipient).isascii() else " SMTPUTF8"
+        seen.mail = await self._command("mail", b"MAIL", f"FROM:<{needs.sender}>{utf8}".encode())
         if seen.mail.positive and needs.recipient:
             seen.rcpt = await self._command("rcpt", b"RCPT", f"TO:<{needs.recipient}>".encode())
         with suppress(_BrokenError):

@@ -47,6 +47,7 @@ def judge_server(request: ProbeRequest, facts: Facts) -> Iterator[Finding]:
         yield from _banner(seen.banner, seen.banner_s)
     if seen.ehlo is not None:
         yield from _hello(seen, seen.ehlo)
+        yield from _extensions(request.needs, seen.extensions)
         yield from _size(request.needs, seen.extensions)
         yield from _auth(request.needs, seen)
         yield from _announced_limits(request.needs, seen.extensions)
@@ -90,6 +91,25 @@ def _hello(seen: Conversation, hello: ServerReply) -> Iterator[Finding]:
     else:
         offered = [name for name in _NOTABLE_EXTENSIONS if name in extensions_of(hello) | seen.extensions]
         yield Finding(Severity.OK, "extensions", ", ".join(offered) or "none that loadkit uses")
+
+
+def _extensions(needs: Needs, offered: dict[str, str]) -> Iterator[Finding]:
+    """Extensions that the content or the addresses of messages need."""
+    for names, severity, whose in (
+        (needs.extensions, Severity.PROBLEM, "The messages"),
+        (needs.some_extensions, Severity.WARNING, "Some of the messages"),
+    ):
+        for name in names:
+            if name not in offered:
+                yield Finding(
+                    severity,
+                    name,
+                    "not offered",
+                    f"{whose} need it, and are not sent without.",
+                    "Turn it on at the target (smtputf8_enable in Postfix), or use ASCII in headers and addresses."
+                    if name == "SMTPUTF8"
+                    else "Turn it on at the target, or set transfer to quoted-printable or base64.",
+                )
 
 
 def _size(needs: Needs, extensions: dict[str, str]) -> Iterator[Finding]:

@@ -38,7 +38,7 @@ def judge_tls(request: ProbeRequest, facts: Facts, now: float) -> Iterator[Findi
     yield from _starttls(request, seen, worst)
     if seen.tls is None:
         return
-    yield from _versions(facts, seen)
+    yield from _versions(facts, seen, request.needs.tls_minimum if secured else "")
     if facts.as_run is not None and facts.as_run.breakdown is not None and secured:
         yield from _as_run(request, facts.as_run)
     if seen.tls.certificate is None:
@@ -81,12 +81,21 @@ def _starttls(request: ProbeRequest, seen: Conversation, worst: Severity) -> Ite
         yield Finding(Severity.OK, "STARTTLS", "not offered")
 
 
-def _versions(facts: Facts, seen: Conversation) -> Iterator[Finding]:
+def _versions(facts: Facts, seen: Conversation, least: str) -> Iterator[Finding]:
+    """What versions the server takes, and whether the one demanded is among them."""
     assert seen.tls is not None
     versions = {seen.tls.version: True, "TLSv1.2": _went_well(facts.tls12)}
     taken = ", ".join(sorted(version for version, works in versions.items() if works))
     shown_versions = f"{taken.replace('TLSv', 'TLS ')}; {seen.tls.cipher}"
-    if _went_well(facts.legacy):
+    if least == "1.3" and seen.tls.version != "TLSv1.3":  # it takes the newest that both know
+        yield Finding(
+            Severity.PROBLEM,
+            "TLS",
+            f"{shown_versions}; no TLS 1.3",
+            "The scenario demands TLS 1.3, so no session would get any further.",
+            "Turn on TLS 1.3 at the target, or set target.tls_minimum to 1.2.",
+        )
+    elif _went_well(facts.legacy):
         yield Finding(
             Severity.WARNING,
             "TLS",

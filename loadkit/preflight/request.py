@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from loadkit.errors import UsageError
+from loadkit.scenario.channels import SMTP
 from loadkit.scenario.guardrails import TargetAddress, is_domain, parse_host_port
-from loadkit.scenario.mix import DEFAULT_SIZE
+from loadkit.scenario.mix import DEFAULT_SIZE, build_templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ class Needs:
 
     Args:
         starttls: Whether sessions use STARTTLS.
+        tls_minimum: The oldest version of TLS that sessions speak.
         verify: Whether the certificate must be valid for the target's name.
         auth: SASL mechanism by which sessions log in, in capitals; empty for none.
         least_bytes: Size of the smallest messages.
@@ -37,9 +39,12 @@ class Needs:
         sender: Reverse path to try; empty tries none.
         recipient: Forward path to try after it; empty tries none.
         local_address: Address that sessions come from; empty for the system's choice.
+        extensions: Extensions without which no message can be sent.
+        some_extensions: Extensions without which some messages can't be sent.
     """
 
     starttls: bool = False
+    tls_minimum: str = "1.2"
     verify: bool = False
     auth: str = ""
     least_bytes: int = 0
@@ -51,6 +56,8 @@ class Needs:
     sender: str = ""
     recipient: str = ""
     local_address: str = ""
+    extensions: tuple[str, ...] = ()
+    some_extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +88,12 @@ class ProbeRequest:
     def from_dict(cls, data: Mapping[str, Any]) -> ProbeRequest:
         """The request that `to_dict` wrote."""
         resolver = data["resolver"]
+        # JSON has no tuples.
+        lists = {key: tuple(value) for key, value in data["needs"].items() if isinstance(value, list)}
+        needs: dict[str, Any] = {**data["needs"], **lists}
         return cls(
             TargetAddress(**data["target"]),
-            Needs(**data["needs"]),
+            Needs(**needs),
             data["sender_domain"],
             data["dkim_selector"],
             (resolver[0], resolver[1]) if resolver else None,
@@ -94,30 +104,49 @@ class ProbeRequest:
 def needs_of(scenario: Scenario, target: TargetAddress) -> Needs:
     """What a scenario's run wants from a target."""
     sessions, load, auth = scenario.sessions, scenario.load, scenario.target.auth
-    sizes = [_sizes(kind) for kind in scenario.messages.values()]
+    mail = [kind for kind in scenario.messages.values() if kind.channel == SMTP] or list(scenario.messages.values())
+    sizes = [_sizes(kind) for kind in mail]
     per_session = sessions.messages_per_session
     envelope = sessions.stop_after not in _WITHOUT_ENVELOPE
+    people = scenario.correspondents
+    by_all, by_some = _extensions(scenario) if envelope else ((), ())
     return Needs(
         starttls=scenario.target.tls == "starttls",
+        tls_minimum=scenario.target.tls_minimum,
         verify=scenario.target.verifies(target),
         auth=auth.mechanism.upper() if auth else "",
         least_bytes=min(least for least, _ in sizes),
         most_bytes=max(most for _, most in sizes),
-        recipients=max(kind.recipients.most for kind in scenario.messages.values()),
+        recipients=max(kind.recipients.most for kind in mail),
         messages_per_session=None if per_session is None else per_session.most,
         sessions=sessions.max if load.sessions is None else load.sessions,
         attempts=sessions.retry.attempts,
-        sender=f"{scenario.senders.local_part}0@{scenario.senders.domain}" if envelope else "",
-        recipient=f"{scenario.recipients.local_part}0@{scenario.recipients.domain}" if envelope else "",
+        sender=people.sender.at(0) if envelope else "",
+        recipient=people.recipient.at(0) if envelope else "",
         local_address=next(iter(sessions.local_addresses), ""),
+        extensions=by_all,
+        some_extensions=by_some,
     )
+
+
+def _extensions(scenario: Scenario) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Extensions that every message needs, and that only some of them need."""
+    people = scenario.correspondents
+    addresses = {"SMTPUTF8"} if not (people.sender.at(0) + people.recipient.at(0)).isascii() else set()
+    needed = [
+        addresses | {need.decode() for need in template.needs}
+        for kind in scenario.messages.values()
+        for template in build_templates(kind, people)
+    ]
+    by_all = set.intersection(*needed)
+    return tuple(sorted(by_all)), tuple(sorted(set.union(*needed) - by_all))
 
 
 def _sizes(kind: MessageKind) -> tuple[int, int]:
     """Smallest and largest size in bytes that a kind means to have."""
-    attached = sum(attachment.size_bytes for attachment in kind.attachments)
-    if kind.corpus is not None:
-        return 0, 0  # known only when the files are read
+    attached = sum(attachment.size_bytes or 0 for attachment in kind.attachments)
+    if not kind.padded:
+        return 0, 0  # known only when the texts are read
     size = kind.size or DEFAULT_SIZE
     return max(size.least, attached), max(size.most, attached)
 

@@ -40,7 +40,8 @@ def delivery_section(summary: Summary, ledger: Reconciliation) -> RenderableType
 
 
 def _course(summary: Summary, course: DeliveryCourse) -> Iterator[Text]:
-    accepted, backlog = summary.flows["accepted"].per_s, course.backlog
+    of_mail = [line.accepted_per_s for line in summary.channels if line.protocol == "smtp"]
+    accepted, backlog = of_mail[0] if of_mail else summary.flows["accepted"].per_s, course.backlog
     if accepted is not None and course.delivered_per_s is not None:
         delivered = format_rate(course.delivered_per_s)
         yield Text(f"In the measured stages accepted at {format_rate(accepted)}, delivered at {delivered}.")

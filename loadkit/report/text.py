@@ -15,6 +15,7 @@ from rich.text import Text
 
 from loadkit.measure.histogram import smallest_sample
 from loadkit.measure.validity import Verdict
+from loadkit.report.channels import channels_section
 from loadkit.report.delivery import delivery_section
 from loadkit.report.diagnosis import diagnosis_section
 from loadkit.report.tables import (
@@ -63,6 +64,8 @@ def render_summary(summary: Summary, head: RunHead) -> RenderableType:
         "VALIDITY": validity_section(summary),
         "TRANSACTIONS": _transactions(summary),
     }
+    if summary.channels:
+        sections["CHANNELS"] = channels_section(summary)
     if summary.diagnosis:
         sections["DIAGNOSIS"] = diagnosis_section(summary.diagnosis)
     if summary.ledger is not None:

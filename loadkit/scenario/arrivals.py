@@ -2,161 +2,103 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from loadkit.scenario.schema import MAIN_STAGE, WARM_UP_STAGE, Load
+from loadkit.scenario.curve import Floats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Times = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class StageSpan:
-    """When a stage runs.
-
-    Args:
-        name: Unique name within the run.
-        start_s: Start in seconds since the run's start.
-        end_s: End; infinite where only a count bounds the run.
-        measured: False for warm-up.
-    """
-
-    name: str
-    start_s: float
-    end_s: float
-    measured: bool
-
-
-def stage_spans(load: Load, *, stretch: float = 1.0) -> tuple[StageSpan, ...]:
-    """The stages of any load in order, without gaps.
-
-    Args:
-        load: The load.
-        stretch: Factor on all durations; below 1 the run is compressed.
-    """
-    spans: list[StageSpan] = []
-    start_s = 0.0
-    for (name, measured), duration_s in zip(load.stage_names.items(), _durations_s(load), strict=True):
-        end_s = start_s + duration_s * stretch
-        spans.append(StageSpan(name, start_s, end_s, measured))
-        start_s = end_s
-    return tuple(spans)
-
-
-def _durations_s(load: Load) -> list[float]:
-    if load.open_loop:
-        return [stage.duration_s for stage in load.stages]
-    names = load.stage_names
-    main_s = math.inf if load.duration_s is None else load.duration_s
-    return [{WARM_UP_STAGE: load.warm_up_s, MAIN_STAGE: main_s}[name] for name in names]
+    from loadkit.scenario.curve import Curve
+    from loadkit.scenario.processes import Arrivals
+    from loadkit.scenario.schema import Scenario
+    from loadkit.scenario.timetable import StageSpan, Timetable
 
 
 class Schedule:
     """The intended times of all arrivals of an open loop.
 
     Args:
-        load: A load with the executor ``arrival_rate``.
-        seed: Seed of Poisson arrivals; even arrivals need none.
-        stretch: Factor on all durations; below 1 the run is compressed, at the same rates.
+        timetable: Stages and their rate curve.
+        arrivals: How arrivals follow the curve.
+        seed: Seed of arrivals that are random; even ones need none.
 
     Attributes:
         stages: When each stage runs.
+        curve: Messages per second over time.
+
+    Raises:
+        ValueError: If the timetable is that of a closed loop.
 
     Notes:
-        With the rate r(t), let L(t) be its integral from 0 to t: the number of arrivals expected by t. Poisson arrivals
-        are L^-1(E_1 + ... + E_k) for independent unit exponentials E (time change of the unit-rate Poisson process;
-        Cinlar, Introduction to Stochastic Processes, 1975, 4.7). Even arrivals are L^-1(k + 1/2) for k = 0, 1, ...,
-        so that a hold at 10/s for 1 s gives 10. Within a stage the rate is linear, r(t) = r0 + k t, and L(t) = A has
-        the solution t = 2 A / (r0 + sqrt(r0^2 + 2 k A)), the form of the quadratic formula that does not cancel.
+        With the rate r(t), let L(t) be its integral from 0 to t: the number of arrivals expected by t. A process of
+        rate 1 that comes at a_1 < a_2 < ... becomes one of the rate r(t) that comes at L^-1(a_1), L^-1(a_2), ... So an
+        even one, a_k = k - 1/2, gives a hold at 10/s for 1 s 10 arrivals, and a Poisson one stays Poisson. See
+        `loadkit.scenario.processes` for the processes, `Curve` for L and its inverse.
     """
 
-    def __init__(self, load: Load, seed: int, *, stretch: float = 1.0) -> None:
-        self.stages = stage_spans(load, stretch=stretch)
+    def __init__(self, timetable: Timetable, arrivals: Arrivals, seed: int) -> None:
+        if timetable.curve is None:
+            raise ValueError("a closed loop has no schedule")
+        self.stages: tuple[StageSpan, ...] = timetable.stages
+        self.curve: Curve = timetable.curve
+        self._timetable = timetable
         self._seed = seed
-        self._poisson = load.arrivals == "poisson"
-        ramps = np.asarray(load.ramps, dtype=np.float64).reshape(-1, 2)
-        self._starts_s = np.array([span.start_s for span in self.stages])
-        self._ends_s = np.array([span.end_s for span in self.stages])
-        durations_s = self._ends_s - self._starts_s
-        self._rates = ramps[:, 0]
-        self._slopes = (ramps[:, 1] - ramps[:, 0]) / durations_s
-        self._peak_per_s = float(ramps.max())
-        self._area_at_end = np.cumsum(ramps.mean(axis=1) * durations_s)
-        self._area_at_start = np.concatenate(([0.0], self._area_at_end[:-1]))
+        self._process = arrivals.process
 
     @property
     def duration_s(self) -> float:
         """End of the last stage, in seconds since the run's start."""
-        return float(self._ends_s[-1])
+        return self.curve.duration_s
 
     @property
     def expected_arrivals(self) -> float:
         """The area under the rate curve."""
-        return float(self._area_at_end[-1])
+        return self.curve.area
 
     @property
     def peak_per_s(self) -> float:
         """The highest rate of the curve, per second."""
-        return self._peak_per_s
+        return self.curve.peak_per_s
 
-    def blocks(self, max_block: int = 4096) -> Iterator[Times]:
+    def blocks(self, max_block: int = 4096) -> Iterator[Floats]:
         """The intended times in seconds since the run's start, ascending; the same whatever the size of blocks.
 
         Args:
             max_block: Most arrivals in a block.
         """
-        areas = self._poisson_areas(max_block) if self._poisson else self._even_areas(max_block)
-        for area in areas:
-            if area.size:
-                yield self.times_at(area)
+        end, last_s = self._process.end(self.expected_arrivals), 0.0
+        for areas in self.endless_areas(max_block):
+            inside = areas[: np.searchsorted(areas, end)]
+            if inside.size:
+                # Where two areas are next to each other, the times found for them may be the wrong way round.
+                times_s = np.maximum.accumulate(np.maximum(self.times_at(inside), last_s))
+                last_s = float(times_s[-1])
+                yield times_s
+            if inside.size < areas.size:
+                return
 
-    def stage_of(self, offsets_s: Times) -> npt.NDArray[np.int64]:
+    def stage_of(self, offsets_s: Floats) -> npt.NDArray[np.int64]:
         """Index of the stage that each time falls into; a time at a border belongs to the later stage."""
-        indexes = np.searchsorted(self._ends_s, offsets_s, side="right")
-        return np.minimum(indexes, len(self.stages) - 1).astype(np.int64)
+        return self._timetable.stage_of(offsets_s)
 
-    def endless_areas(self, max_block: int = 4096) -> Iterator[Times]:
+    def endless_areas(self, max_block: int = 4096) -> Iterator[Floats]:
         """The areas under the rate curve at which arrivals come, going on after its end as if the curve did."""
-        if self._poisson:
-            reached, generator = 0.0, np.random.default_rng(self._seed)
-            while True:
-                areas = reached + np.cumsum(generator.standard_exponential(max_block))
-                yield areas
-                reached = float(areas[-1])
-        for first in itertools.count(0, max_block):
-            yield np.arange(first, first + max_block, dtype=np.float64) + 0.5
+        return self._process.areas(self._seed, max_block)
 
-    def _poisson_areas(self, max_block: int) -> Iterator[Times]:
-        generator = np.random.default_rng(self._seed)
-        total, reached = self.expected_arrivals, 0.0
-        while reached < total:
-            steps = generator.standard_exponential(max_block)
-            steps[0] += reached
-            areas = np.cumsum(steps)
-            reached = float(areas[-1])
-            yield areas[areas < total]
-
-    def _even_areas(self, max_block: int) -> Iterator[Times]:
-        count = math.ceil(round(self.expected_arrivals - 0.5, 6))  # a rounding error is no arrival
-        for first in range(0, count, max_block):
-            yield np.arange(first, min(first + max_block, count), dtype=np.float64) + 0.5
-
-    def times_at(self, areas: Times) -> Times:
+    def times_at(self, areas: Floats) -> Floats:
         """The inverse of the cumulative rate: when the area under the curve reaches each of these."""
-        # To the right of equal ends: a stage at rate 0 has no area and no arrivals.
-        stage = np.minimum(np.searchsorted(self._area_at_end, areas, side="right"), len(self.stages) - 1)
-        inside = areas - self._area_at_start[stage]
-        rates = self._rates[stage]
-        roots = np.sqrt(np.maximum(rates**2 + 2 * self._slopes[stage] * inside, 0.0))
-        with np.errstate(invalid="ignore"):  # 0 / 0 at the foot of a ramp from 0
-            after_start_s = np.where(inside > 0, 2 * inside / (rates + roots), 0.0)
-        times: Times = np.minimum(self._starts_s[stage] + after_start_s, self._ends_s[stage])
-        return times
+        return self.curve.times_at(areas)
+
+
+def schedule_of(scenario: Scenario, *, stretch: float = 1.0) -> Schedule:
+    """The schedule of an open loop.
+
+    Args:
+        scenario: Its timetable, its arrivals and its seed.
+        stretch: Factor on all durations; below 1 the run is compressed, at the same rates.
+    """
+    return Schedule(scenario.timetable.stretched(stretch), scenario.load.arrivals, scenario.seed)

@@ -15,9 +15,27 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
 
-_SAMPLES_PER_PIECE = 257
+_SAMPLES_PER_PERIOD = 256
+_MOST_SAMPLES = 1 << 20
 _MOST_STEPS = 100
 _TOLERANCE = 1e-13
+
+
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """Places in the pieces of a curve.
+
+    Args:
+        pieces: In which piece each is; shape (n,).
+        within_s: Seconds from the piece's begin; shape (n,).
+        firsts: Index of the first in each piece.
+        counts: How many there are in each piece.
+    """
+
+    pieces: npt.NDArray[np.int64]
+    within_s: Floats
+    firsts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +57,7 @@ class Curve:
         Re(sum_j w_j (e^(s_j u) - 1) / s_j) is exact for every shape, and sums, multiples, stretched and cut curves are
         of the same form. Where a piece has no exponential part, L(u) = A has the solution
         u = 2 A / (level + sqrt(level^2 + 2 slope A)), the form of the quadratic formula that does not cancel; elsewhere
-        Newton's method inside a bracket finds it, because L never falls.
+        Newton's method inside a bracket between sampled places finds it, because L never falls.
     """
 
     edges_s: Floats
@@ -105,6 +123,22 @@ class Curve:
         return cls._exponential(mean_per_s, amplitude_per_s * np.exp(-pulsation * peak_s), pulsation, duration_s)
 
     @classmethod
+    def chained(cls, curves: Sequence[Curve]) -> Curve:
+        """Curves one behind the other; at least one."""
+        most = max(curve.weights.shape[1] for curve in curves)
+        edges_s, end_s = [np.zeros(1)], 0.0
+        for curve in curves:
+            edges_s.append(end_s + curve.edges_s[1:])
+            end_s += curve.duration_s
+        return cls(
+            np.concatenate(edges_s),
+            np.concatenate([curve.levels for curve in curves]),
+            np.concatenate([curve.slopes for curve in curves]),
+            np.concatenate([_padded(curve.weights, most) for curve in curves]),
+            np.concatenate([_padded(curve.exponents, most) for curve in curves]),
+        )
+
+    @classmethod
     def _exponential(cls, level: float, weight: complex, exponent: complex, duration_s: float) -> Curve:
         return cls(
             np.array([0.0, duration_s]),
@@ -125,6 +159,11 @@ class Curve:
         return float(self._areas[-1])
 
     @property
+    def final_per_s(self) -> float:
+        """The rate at its end."""
+        return float(self.rate_at(self.edges_s[-1:])[0])
+
+    @property
     def mean_per_s(self) -> float:
         """Messages per second on average."""
         return self.area / self.duration_s
@@ -134,11 +173,11 @@ class Curve:
         """The highest rate; exact for straight lines, to about one part in 10^4 of a piece's swing for others."""
         ends = self.levels + self.slopes * np.diff(self.edges_s)
         straight = ~self._curved
-        peak = float(np.maximum(self.levels, ends)[straight].max(initial=0.0))
-        for piece in np.flatnonzero(self._curved):
-            times = np.linspace(0.0, self.edges_s[piece + 1] - self.edges_s[piece], _SAMPLES_PER_PIECE)
-            peak = max(peak, float(self._rates(np.full(times.shape, piece), times).max()))
-        return peak
+        samples = self._samples
+        return max(
+            float(np.maximum(self.levels, ends)[straight].max(initial=0.0)),
+            float(self._rates(samples.pieces, samples.within_s).max(initial=0.0)),
+        )
 
     def rate_at(self, times_s: Floats) -> Floats:
         """Messages per second at given times; at a step, the later rate; zero outside the curve."""
@@ -168,6 +207,11 @@ class Curve:
         times: Floats = np.minimum(self.edges_s[pieces] + within_s, self.edges_s[pieces + 1])
         return times
 
+    def outline(self) -> tuple[Floats, Floats]:
+        """Times and rates for a drawing: both sides of every step, and enough between where it is not straight."""
+        times = np.union1d(self._grid, np.nextafter(self.edges_s[1:], 0.0))
+        return times, self.rate_at(times)
+
     def scaled(self, factor: float) -> Curve:
         """The same shape at another height."""
         return Curve(self.edges_s, self.levels * factor, self.slopes * factor, self.weights * factor, self.exponents)
@@ -183,11 +227,7 @@ class Curve:
 
     def then(self, other: Curve) -> Curve:
         """This curve, and another one behind it."""
-        ours, theirs = _padded(self, other)
-        return Curve(
-            np.concatenate((self.edges_s, self.duration_s + other.edges_s[1:])),
-            *(np.concatenate(pair) for pair in zip(ours, theirs, strict=True)),
-        )
+        return Curve.chained((self, other))
 
     def plus(self, other: Curve) -> Curve:
         """The sum of two curves that begin together; as long as the longer one."""
@@ -216,11 +256,13 @@ class Curve:
         if last_s <= 0:
             return 0.0
         places = np.unique(np.clip(np.concatenate((self._grid, self._grid - width_s)), 0.0, last_s))
-        middles = (places[:-1] + places[1:]) / 2
-        tilt = (np.diff(self.rate_at(places + width_s)) - np.diff(self.rate_at(places))) / np.maximum(
-            np.diff(places), np.finfo(float).tiny
+        middles, quarters = (places[:-1] + places[1:]) / 2, np.diff(places) / 4
+        # Inside, not at the places themselves, where the rate may take a step.
+        gain, before, after = (
+            self.rate_at(starts + width_s) - self.rate_at(starts)
+            for starts in (middles, middles - quarters, middles + quarters)
         )
-        gain = self.rate_at(middles + width_s) - self.rate_at(middles)
+        tilt = (after - before) / np.maximum(2 * quarters, np.finfo(float).tiny)
         with np.errstate(invalid="ignore", divide="ignore"):
             turns = np.where(tilt < 0, middles - gain / tilt, middles)
         starts = np.sort(np.concatenate((places, np.clip(turns, places[:-1], places[1:]))))
@@ -243,11 +285,29 @@ class Curve:
     @cached_property
     def _grid(self) -> Floats:
         """The edges, and places between those of pieces that are not straight."""
-        between = [
-            np.linspace(self.edges_s[piece], self.edges_s[piece + 1], _SAMPLES_PER_PIECE)
-            for piece in np.flatnonzero(self._curved)
-        ]
-        return np.unique(np.concatenate((self.edges_s, *between)))
+        samples = self._samples
+        return np.unique(np.concatenate((self.edges_s, self.edges_s[samples.pieces] + samples.within_s)))
+
+    @cached_property
+    def _samples(self) -> _Samples:
+        """Places in pieces that are not straight, close together where the rate changes fast; both ends among them."""
+        pieces = np.flatnonzero(self._curved)
+        lengths_s = np.diff(self.edges_s)[pieces]
+        fastest = np.abs(np.where(self.weights[pieces] != 0, self.exponents[pieces], 0)).max(axis=1, initial=0.0)
+        periods = fastest * lengths_s / (2 * np.pi)
+        most = max(_MOST_SAMPLES // max(len(pieces), 1), 2)
+        counts = np.zeros(len(self.levels), dtype=np.int64)
+        counts[pieces] = np.clip(np.ceil(periods * _SAMPLES_PER_PERIOD), 1, most) + 1
+        firsts = np.cumsum(counts) - counts
+        sampled = np.repeat(np.arange(len(self.levels)), counts)
+        shares = (np.arange(len(sampled)) - firsts[sampled]) / (counts[sampled] - 1)
+        return _Samples(sampled, shares * np.diff(self.edges_s)[sampled], firsts, counts)
+
+    @cached_property
+    def _sampled_areas(self) -> Floats:
+        """The area from 0 to each of the samples."""
+        pieces = self._samples.pieces
+        return np.maximum.accumulate(self._areas[pieces] + self._areas_within(pieces, self._samples.within_s))
 
     def _pieces(self, times_s: Floats) -> npt.NDArray[np.int64]:
         pieces = np.searchsorted(self.edges_s, times_s, side="right") - 1
@@ -270,19 +330,36 @@ class Curve:
         return areas
 
     def _solve(self, pieces: npt.NDArray[np.int64], areas: Floats) -> Floats:
-        low = np.zeros_like(areas)
-        high = self.edges_s[pieces + 1] - self.edges_s[pieces]
-        length_s, guess = high, high * areas / np.maximum(self._areas_within(pieces, high), np.finfo(float).tiny)
+        length_s = self.edges_s[pieces + 1] - self.edges_s[pieces]
+        low, high, guess = self._brackets(pieces, areas)
+        solved = np.empty_like(areas)
+        # Each by itself, so that what is found does not depend on what is asked with it; most are done in a few steps,
+        # but not those where the rate touches zero.
+        left = np.arange(len(areas))
         for _ in range(_MOST_STEPS):
             surplus = self._areas_within(pieces, guess) - areas
             low, high = np.where(surplus < 0, guess, low), np.where(surplus > 0, guess, high)
             with np.errstate(invalid="ignore", divide="ignore"):
                 better = guess - surplus / self._rates(pieces, guess)
             better = np.where((better >= low) & (better <= high), better, (low + high) / 2)
-            if np.all(np.abs(better - guess) <= _TOLERANCE * length_s):
-                return better
-            guess = better
-        return guess
+            solved[left] = better
+            far = np.abs(better - guess) > _TOLERANCE * length_s
+            if not far.any():
+                break
+            left, pieces, areas, length_s = left[far], pieces[far], areas[far], length_s[far]
+            low, high, guess = low[far], high[far], better[far]
+        return solved
+
+    def _brackets(self, pieces: npt.NDArray[np.int64], areas: Floats) -> tuple[Floats, Floats, Floats]:
+        """Two places in each piece between which an area is reached, next to each other, and a first guess."""
+        samples, sampled = self._samples, self._sampled_areas
+        firsts = samples.firsts[pieces]
+        below = np.searchsorted(sampled, self._areas[pieces] + areas, side="right") - 1
+        below = np.clip(below, firsts, firsts + samples.counts[pieces] - 2)  # a rounding error may lead out of a piece
+        low, high = samples.within_s[below], samples.within_s[below + 1]
+        steps = sampled[below + 1] - sampled[below]
+        shares = (self._areas[pieces] + areas - sampled[below]) / np.maximum(steps, np.finfo(float).tiny)
+        return low, high, low + (high - low) * np.clip(shares, 0.0, 1.0)
 
     def _resampled(self, edges_s: Floats) -> Curve:
         """The curve cut at more edges; zero beyond its end."""
@@ -304,12 +381,5 @@ def _linear(edges_s: Floats, levels: Floats, slopes: Floats) -> Curve:
     return Curve(edges_s, levels, slopes, none, none)
 
 
-def _padded(one: Curve, two: Curve) -> tuple[tuple[npt.NDArray[np.generic], ...], tuple[npt.NDArray[np.generic], ...]]:
-    """The parts of two curves, with as many exponential ones in both."""
-    most = max(one.weights.shape[1], two.weights.shape[1])
-
-    def parts(curve: Curve) -> tuple[npt.NDArray[np.generic], ...]:
-        pad = ((0, 0), (0, most - curve.weights.shape[1]))
-        return curve.levels, curve.slopes, np.pad(curve.weights, pad), np.pad(curve.exponents, pad)
-
-    return parts(one), parts(two)
+def _padded(parts: Complexes, columns: int) -> Complexes:
+    return np.pad(parts, ((0, 0), (0, columns - parts.shape[1])))

@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loadkit.errors import TargetError
-from loadkit.scenario.arrivals import Schedule
-from loadkit.scenario.guardrails import NORMAL_CONNECTIONS_PER_MIN, NORMAL_SIZE_BYTES, check_target
-from loadkit.scenario.mix import DEFAULT_SIZE, build_templates
+from loadkit.scenario.arrivals import schedule_of
+from loadkit.scenario.calendar import campaign_timetable
+from loadkit.scenario.campaign_words import campaign_lines, stage_lines
+from loadkit.scenario.channels import SMTP
+from loadkit.scenario.guardrails import check_target
+from loadkit.scenario.mix import DEFAULT_SIZE, build_templates, minimum_sizes
+from loadkit.scenario.quantities import exact_ratio
 from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loadkit.scenario.schema import MessageKind, Scenario
+    from loadkit.scenario.curve import Curve
+    from loadkit.scenario.schema import MessageKind, Scenario, Stage
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
     """What a kind's messages are like on average.
 
     Args:
@@ -29,7 +34,9 @@ class _Kind:
         mean_bytes: Expected size of the content.
         most_bytes: Largest size of the content.
         mean_recipients: Expected number of recipients.
+        most_recipients: Largest number of recipients.
         subject: Its subject, or where its content comes from.
+        traits: What is notable of its content.
     """
 
     name: str
@@ -37,19 +44,28 @@ class _Kind:
     mean_bytes: float
     most_bytes: int
     mean_recipients: float
+    most_recipients: int
     subject: str
+    traits: tuple[str, ...] = ()
 
 
 def describe(scenario: Scenario) -> str:
     """Several lines of plain words about a scenario."""
-    kinds = _kinds(scenario)
+    kinds = kinds_of(scenario)
     lines = [f"Scenario {scenario.name}, seed {scenario.seed}."]
     lines += scenario.description.strip().splitlines()
     lines += ["", *_timing(scenario), *_volume(scenario, kinds), "", "Messages:"]
     lines += [_kind_line(kind) for kind in kinds]
-    lines += ["", *_addresses(scenario), *_target(scenario), *_sessions(scenario), *_delivery(scenario)]
+    lines += [
+        "",
+        *_addresses(scenario),
+        *_target(scenario),
+        *_channels(scenario),
+        *_sessions(scenario),
+        *_delivery(scenario),
+    ]
     lines += ["", *_thresholds(scenario)]
-    notes = list(_notes(scenario, kinds))
+    notes = list(_notes(scenario))
     if notes:
         lines += ["", *notes]
     return "\n".join(lines) + "\n"
@@ -58,23 +74,31 @@ def describe(scenario: Scenario) -> str:
 def expected_messages(scenario: Scenario) -> float | None:
     """How many messages the load asks for, or None where only time bounds a closed loop."""
     load = scenario.load
-    return Schedule(load, scenario.seed).expected_arrivals if load.open_loop else load.messages
+    return schedule_of(scenario).expected_arrivals if load.open_loop else load.messages
 
 
 def _timing(scenario: Scenario) -> Iterator[str]:
     load = scenario.load
     if load.open_loop:
-        schedule = Schedule(load, scenario.seed)
+        if scenario.campaign is not None:
+            yield from campaign_lines(scenario.campaign, campaign_timetable(scenario.campaign))
+        schedule = schedule_of(scenario)
         duration_s, count = schedule.duration_s, schedule.expected_arrivals
-        yield f"Arrivals follow a schedule ({load.arrivals}), whatever the target does."
+        yield f"Arrivals follow a schedule ({load.arrivals.process.words}), whatever the target does."
         yield (
             f"About {count:,.0f} messages in {format_duration(duration_s)}: {format_rate(count / duration_s)} on "
             f"average, {format_rate(schedule.peak_per_s)} at the peak."
         )
-        for span, (start, end) in zip(schedule.stages, load.ramps, strict=True):
-            rate = format_rate(start) if start == end else f"{format_rate(start)} to {format_rate(end)}"
+        if load.scale is not None:
+            yield f"Rates are scaled to {exact_ratio(load.scale)} of what is written."
+        if scenario.campaign is not None:
+            yield from stage_lines(scenario.timetable)
+            return
+        for span, stage, curve in zip(schedule.stages, load.stages, load.curves, strict=True):
+            messages = "" if stage.shape is None else f", about {curve.area:,.0f} messages"
             warm_up = "" if span.measured else ", not measured"
-            yield f"  {span.name}: {rate} for {format_duration(span.end_s - span.start_s)}{warm_up}"
+            rate = f"{_rate_words(stage, curve)} for {format_duration(curve.duration_s)}"
+            yield f"  {span.name}: {rate}{messages}{warm_up}"
     elif load.duration_s is not None:
         warm_up = f" after a warm-up of {format_duration(load.warm_up_s)}" if load.warm_up_s else ""
         yield (
@@ -85,7 +109,15 @@ def _timing(scenario: Scenario) -> Iterator[str]:
         yield f"{load.messages:,} messages shared by {load.sessions} sessions, as fast as the target takes them."
 
 
-def _volume(scenario: Scenario, kinds: list[_Kind]) -> Iterator[str]:
+def _rate_words(stage: Stage, curve: Curve) -> str:
+    if stage.shape is not None:
+        return stage.shape.words
+    if stage.rate_per_s is not None:
+        return format_rate(stage.rate_per_s)
+    return f"{format_rate(float(curve.levels[0]))} to {format_rate(curve.final_per_s)}"
+
+
+def _volume(scenario: Scenario, kinds: list[Kind]) -> Iterator[str]:
     mean_bytes = sum(kind.share * kind.mean_bytes for kind in kinds)
     mean_recipients = sum(kind.share * kind.mean_recipients for kind in kinds)
     count = expected_messages(scenario)
@@ -95,29 +127,54 @@ def _volume(scenario: Scenario, kinds: list[_Kind]) -> Iterator[str]:
         yield f"In all about {format_size(count * mean_bytes)} of content to {count * mean_recipients:,.0f} recipients."
 
 
-def _kinds(scenario: Scenario) -> list[_Kind]:
+def kinds_of(scenario: Scenario) -> list[Kind]:
+    """What each kind's messages are like, in the scenario's order."""
     total_weight = sum(kind.weight for kind in scenario.messages.values())
     return [_kind(name, kind, kind.weight / total_weight, scenario) for name, kind in scenario.messages.items()]
 
 
-def _kind(name: str, kind: MessageKind, share: float, scenario: Scenario) -> _Kind:
-    minimums = [template.minimum_bytes for template in build_templates(kind, scenario.senders.domain)]
+def _kind(name: str, kind: MessageKind, share: float, scenario: Scenario) -> Kind:
+    minimums = minimum_sizes(kind, build_templates(kind, scenario.correspondents))
     size = kind.size or DEFAULT_SIZE
-    if kind.corpus is not None:
+    subject = f'"{kind.subject}"'
+    if kind.channel != SMTP:
+        subject = f"by {scenario.channels[kind.channel].protocol} through {kind.channel}"
+    if not kind.padded:
         mean_bytes, most_bytes = float(np.mean(minimums)), max(minimums)
-        subject = f"{len(minimums)} own message{'s' if len(minimums) > 1 else ''} from {kind.corpus.name}"
     else:
         mean_bytes, most_bytes = max(size.mean, minimums[0]), max(size.most, minimums[0])
-        subject = f'"{kind.subject}"'
-    return _Kind(name, share, mean_bytes, most_bytes, kind.recipients.mean, subject)
+    if kind.corpus is not None:
+        subject = f"{len(minimums)} own message{'s' if len(minimums) > 1 else ''} from {kind.corpus.name}"
+    recipients = kind.recipients
+    return Kind(name, share, mean_bytes, most_bytes, recipients.mean, recipients.most, subject, tuple(_traits(kind)))
 
 
-def _kind_line(kind: _Kind) -> str:
+def _traits(kind: MessageKind) -> Iterator[str]:
+    if kind.html is not None:
+        yield "text and HTML" if kind.body is not None else "HTML"
+    for attachment in kind.attachments:
+        if attachment.folder is not None:
+            files = len(attachment.files())
+            yield f"one of {files} files from {attachment.folder.name}" if files > 1 else "one file"
+    if kind.unique:
+        yield "no two alike"
+    signature = kind.signature
+    if signature is not None and signature.dkim is not None:
+        yield "signed by DKIM" if signature.dkim.real else "with the form of a DKIM signature"
+    if signature is not None and signature.smime_bytes is not None:
+        yield f"with {format_size(signature.smime_bytes)} in the form of an S/MIME signature"
+    if kind.utf8:
+        yield "headers in UTF-8"
+
+
+def _kind_line(kind: Kind) -> str:
     recipients = f"{kind.mean_recipients:.3g} recipient{'s' if kind.mean_recipients != 1 else ''}"
     size = format_size(kind.mean_bytes)
     if kind.most_bytes > kind.mean_bytes:
         size += f" on average (at most {format_size(kind.most_bytes)})"
-    return f"  {kind.name}: {100 * kind.share:.3g} % of messages, {size}, {recipients}, {kind.subject}"
+    return f"  {kind.name}: {100 * kind.share:.3g} % of messages, {size}, {recipients}, " + ", ".join(
+        (kind.subject, *kind.traits)
+    )
 
 
 def _addresses(scenario: Scenario) -> Iterator[str]:
@@ -130,15 +187,31 @@ def _addresses(scenario: Scenario) -> Iterator[str]:
 def _target(scenario: Scenario) -> Iterator[str]:
     target, address = scenario.target, scenario.target.address
     if address is None:
-        yield "The target is named when it is run; without one, the bundled sink."
+        profile = f", which behaves like {target.sink_profile}" if target.sink_profile is not None else ""
+        yield f"The target is named when it is run; without one, the bundled sink{profile}."
         return
     tls = "TLS from the start" if address.implicit_tls else {"starttls": "STARTTLS", "none": "no TLS"}[target.tls]
+    if target.tls_minimum != "1.2":
+        tls += f" (TLS {target.tls_minimum} or newer)"
     login = f", login by {target.auth.mechanism}" if target.auth else ""
     yield f"Target {address}: {tls}{login}."
     try:
         check_target(address, target.allow)
     except TargetError as error:
         yield f"  It would be refused: {error.hint}."
+
+
+def _channels(scenario: Scenario) -> Iterator[str]:
+    for name, channel in scenario.channels.items():
+        endpoint = channel.endpoint
+        where = endpoint.url or "the bundled sink"
+        yield f"Channel {name}: {channel.protocol} to {where}, at most {endpoint.connections} connections."
+        if channel.left_out:
+            yield f"  It is left out: {channel.left_out}."
+        try:
+            channel.check_allowed(scenario.target.allow)
+        except TargetError as error:
+            yield f"  It would be refused: {error.hint}."
 
 
 def _sessions(scenario: Scenario) -> Iterator[str]:
@@ -174,17 +247,9 @@ def _thresholds(scenario: Scenario) -> Iterator[str]:
         yield f"  {threshold}{abort}"
 
 
-def _notes(scenario: Scenario, kinds: list[_Kind]) -> Iterator[str]:
-    """What a provider would look at twice."""
-    for kind in kinds:
-        if kind.most_bytes > NORMAL_SIZE_BYTES:
-            yield f"Note: {kind.name} can be larger than {NORMAL_SIZE_BYTES // 10**6} MB, more than providers expect."
-    per_session = scenario.sessions.messages_per_session
-    if scenario.load.open_loop and per_session is not None:
-        peak_per_s = Schedule(scenario.load, scenario.seed).peak_per_s
-        connections_per_min = 60 * peak_per_s / per_session.mean
-        if connections_per_min > NORMAL_CONNECTIONS_PER_MIN:
-            yield (
-                f"Note: at the peak about {connections_per_min:,.0f} new connections a minute, where providers "
-                f"expect up to {NORMAL_CONNECTIONS_PER_MIN} from one source."
-            )
+def _notes(scenario: Scenario) -> Iterator[str]:
+    """What should be known before it is run."""
+    events = () if scenario.campaign is None else scenario.campaign.events
+    shapes = (*(stage.shape for stage in scenario.load.stages), *(event.shape for event in events))
+    for note in dict.fromkeys(note for shape in shapes if shape is not None for note in shape.notes):
+        yield f"Note: {note}"

@@ -11,15 +11,11 @@ from urllib.parse import urlsplit
 from loadkit.errors import TargetError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 DEFAULT_PORTS = {"smtp": 25, "smtps": 465, "lmtp": 24}
 RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
 RESERVED_TOP_DOMAINS = ("test", "invalid", "example")
-
-# What a provider takes for normal traffic; more looks like an attack from where it sits.
-NORMAL_SIZE_BYTES = 30_000_000
-NORMAL_CONNECTIONS_PER_MIN = 500
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
@@ -87,6 +83,38 @@ def parse_target_url(url: str) -> TargetAddress:
     return TargetAddress(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
 
 
+def host_of_url(url: str, schemes: tuple[str, ...], ports: Mapping[str, int], *, example: str) -> TargetAddress:
+    """Where a URL with any path leads.
+
+    Args:
+        url: The URL.
+        schemes: Schemes that it may have.
+        ports: Port of each scheme where the URL names none.
+        example: A right URL, for messages.
+
+    Raises:
+        UsageError: If it is no such URL, or carries credentials or a fragment.
+    """
+    hint = f"write {example}"
+    if "@" in url:  # looked for first, because the other messages repeat the URL
+        raise UsageError("credentials in a URL are refused", hint="name their environment variables instead")
+    if not url.isprintable() or not url.isascii() or " " in url:
+        raise UsageError(f"{url!r} has white space, control characters or letters beyond ASCII", hint=hint)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"{url!r} is not a URL: {error}", hint=hint) from error
+    if parts.scheme not in schemes:
+        raise UsageError(f"{url!r} does not start with {' or '.join(f'{one}://' for one in schemes)}", hint=hint)
+    host = (parts.hostname or "").lower()
+    if not is_host(host) or ("[" in parts.netloc) != _is_ipv6(host):
+        raise UsageError(f"{url!r} has no valid host", hint=hint)
+    if port == 0 or parts.fragment:
+        raise UsageError(f"{url!r} has port 0 or a fragment", hint=hint)
+    return TargetAddress(parts.scheme, host, port or ports[parts.scheme])
+
+
 def check_target(address: TargetAddress, allow: Iterable[str]) -> None:
     """Refuse a target that is neither this machine nor allowed by the scenario.
 
@@ -143,7 +171,7 @@ def check_recipient_domain(domain: str, allow: Iterable[str]) -> None:
     Raises:
         TargetError: If the domain is neither reserved (RFC 2606, RFC 6761) nor allowed.
     """
-    if is_reserved(domain) or domain.lower() in {allowed.lower() for allowed in allow}:
+    if is_reserved(domain) or _comparable(domain) in map(_comparable, allow):
         return
     raise TargetError(
         f"recipients at {domain} may be real people",
@@ -177,6 +205,29 @@ def is_host(text: str) -> bool:
 def is_domain(text: str) -> bool:
     """Whether a text is a domain name by the letters-digits-hyphen rule (RFC 5321, 2.3.5)."""
     return _DOMAIN.fullmatch(text) is not None
+
+
+def ascii_domain(domain: str) -> str:
+    """A domain as it is known to DNS: with every label that is not ASCII in its ``xn--`` form (RFC 5890).
+
+    Raises:
+        ValueError: If a label is not written in the one form that IDNA 2008 allows, such as in small letters.
+    """
+    if domain.isascii():
+        return domain
+    import idna  # noqa: PLC0415 - slow to import, and seldom needed
+
+    try:
+        return str(idna.encode(domain, strict=True), "ascii")
+    except idna.IDNAError as error:
+        raise ValueError(f"{domain!r} is not a domain: {error}") from error
+
+
+def _comparable(domain: str) -> str:
+    try:
+        return ascii_domain(domain).lower()
+    except ValueError:
+        return domain.lower()
 
 
 def parse_host_port(text: str) -> tuple[str, int | None]:

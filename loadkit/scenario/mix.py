@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from loadkit.scenario.channels import MIN_PAYLOAD_BYTES, SMTP
+from loadkit.scenario.content import check_keys, personal_templates, transfer_findings
 from loadkit.scenario.distributions import Constant, Distribution, Integers, choose
 from loadkit.scenario.findings import Finding
+from loadkit.scenario.guardrails import ascii_domain
 from loadkit.scenario.quantities import MAX_SIZE_BYTES
 from loadkit.scenario.texts import MAX_CORPUS_FILES
+from loadkit.smtp.fields import parse_text
 from loadkit.smtp.message import Template
 from loadkit.units import format_size
 
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadkit.scenario.schema import MessageKind, Scenario
+    from loadkit.smtp.fields import Correspondents
+    from loadkit.smtp.personal import PersonalTemplate
 
 DEFAULT_SIZE = Constant(1024)
 
@@ -81,14 +87,19 @@ class Mix:
 
     Attributes:
         kinds: Names of the message kinds, in file order.
-        templates: The templates of each kind; several only for a corpus.
+        templates: The templates of each kind; several only for a corpus, or for files that messages take turns with.
+
+    Raises:
+        UsageError: If the environment lacks a key.
     """
 
     def __init__(self, scenario: Scenario, *, seed: int | None = None) -> None:
+        check_keys(scenario.messages.values())
+        people = scenario.correspondents
         self.kinds = tuple(scenario.messages)
-        self.templates = tuple(build_templates(kind, scenario.senders.domain) for kind in scenario.messages.values())
-        self._senders = scenario.senders
-        self._recipients = scenario.recipients
+        self.templates = tuple(build_templates(kind, people) for kind in scenario.messages.values())
+        self._senders = people.sender
+        self._recipients = people.recipient
         self._weights = tuple(kind.weight for kind in scenario.messages.values())
         root = np.random.SeedSequence(scenario.seed if seed is None else seed)
         shared, *per_kind = root.spawn(1 + len(self.kinds))
@@ -121,25 +132,35 @@ class Mix:
 
     def sender_address(self, index: int) -> str:
         """The address of a sender, modulo their number."""
-        return f"{self._senders.local_part}{index % self._senders.count}@{self._senders.domain}"
+        return self._senders.at(index)
 
     def recipient_address(self, index: int) -> str:
         """The address of a recipient, modulo their number."""
-        return f"{self._recipients.local_part}{index % self._recipients.count}@{self._recipients.domain}"
+        return self._recipients.at(index)
 
 
-def build_templates(kind: MessageKind, sender_domain: str) -> tuple[Template, ...]:
-    """The templates of a kind: one, or one for each message of its corpus.
+def build_templates(kind: MessageKind, people: Correspondents) -> tuple[Template | PersonalTemplate, ...]:
+    """The templates of a kind: one, or one for each message of its corpus or file that messages take turns with.
 
     Raises:
         OSError: If the corpus can't be read.
+        ValueError: If another file can't be read.
     """
+    if kind.personal:
+        return personal_templates(kind, people)
+    sender_domain = ascii_domain(people.sender.domain)
     if kind.corpus is not None:
         return tuple(Template.from_eml(path.read_bytes()) for path in corpus_files(kind.corpus))
+    subject = "".join(map(str, parse_text(kind.subject)))
     if kind.attachments:
-        files = tuple((file.name, file.size_bytes, file.type) for file in kind.attachments)
-        return (Template.with_attachments(subject=kind.subject, sender_domain=sender_domain, attachments=files),)
-    return (Template.sized(subject=kind.subject, sender_domain=sender_domain),)
+        files = tuple(file for attachment in kind.attachments for file in attachment.files())
+        return (Template.with_attachments(subject=subject, sender_domain=sender_domain, attachments=files),)
+    return (Template.sized(subject=subject, sender_domain=sender_domain),)
+
+
+def minimum_sizes(kind: MessageKind, templates: tuple[Template | PersonalTemplate, ...]) -> list[int]:
+    """The smallest content of each template in bytes; what goes by another channel than SMTP is no mail."""
+    return [template.minimum_bytes if kind.channel == SMTP else MIN_PAYLOAD_BYTES for template in templates]
 
 
 def corpus_files(corpus: Path) -> list[Path]:
@@ -150,32 +171,47 @@ def corpus_files(corpus: Path) -> list[Path]:
 def content_findings(scenario: Scenario) -> Iterator[Finding]:
     """Kinds whose content can't be made as told: a size below what the fixed parts need, or an unreadable corpus."""
     for name, kind in scenario.messages.items():
-        try:
-            least_bytes = _least_bytes(kind, scenario.senders.domain)
-        except OSError as error:
-            yield Finding(f"can't be read: {error.strerror}", ("messages", name, "corpus"))
-            continue
-        if kind.size is not None and kind.size.least < least_bytes:
-            message = f"{format_size(kind.size.least)} is too small for headers and attachments"
-            yield Finding(message, ("messages", name, "size"), f"at least {least_bytes}B")
+        for finding in _kind_findings(kind, scenario.correspondents):
+            yield Finding(finding.message, ("messages", name, *finding.key), finding.fix)
 
 
-def _least_bytes(kind: MessageKind, sender_domain: str) -> int:
+def _kind_findings(kind: MessageKind, people: Correspondents) -> Iterator[Finding]:
+    try:
+        findings = list(transfer_findings(kind, people))
+        least_bytes = _least_bytes(kind, people)
+    except OSError as error:
+        yield Finding(f"can't be read: {error.strerror}", ("corpus",))
+        return
+    except ValueError as error:
+        yield Finding(str(error))
+        return
+    yield from findings
+    if kind.size is not None and kind.size.least < least_bytes:
+        text = ", text" if kind.body is not None or kind.html is not None else ""
+        message = f"{format_size(kind.size.least)} is too small for headers{text} and attachments"
+        yield Finding(message, ("size",), f"at least {least_bytes}B")
+
+
+def _least_bytes(kind: MessageKind, people: Correspondents) -> int:
     """The smallest content, in bytes, that every template of a kind can make."""
+    if kind.channel != SMTP:
+        return MIN_PAYLOAD_BYTES
     if kind.corpus is not None:
         total_bytes = sum(path.stat().st_size for path in corpus_files(kind.corpus))
         if total_bytes > MAX_SIZE_BYTES:
             raise OSError(0, f"it has {format_size(total_bytes)}, more than {format_size(MAX_SIZE_BYTES)}")
-    return max(template.minimum_bytes for template in build_templates(kind, sender_domain))
+    return max(template.minimum_bytes for template in build_templates(kind, people))
 
 
-def _stream(kind: MessageKind, templates: tuple[Template, ...], sequence: np.random.SeedSequence) -> _KindStream:
+def _stream(
+    kind: MessageKind, templates: tuple[Template | PersonalTemplate, ...], sequence: np.random.SeedSequence
+) -> _KindStream:
     size_random, recipients_random, variant_random = _generators(sequence)
     return _KindStream(
         size=kind.size or DEFAULT_SIZE,
         recipients=kind.recipients,
-        least_bytes=np.array([template.minimum_bytes for template in templates], dtype=np.int64),
-        fixed=kind.corpus is not None,
+        least_bytes=np.array(minimum_sizes(kind, templates), dtype=np.int64),
+        fixed=not kind.padded,
         size_random=size_random,
         recipients_random=recipients_random,
         variant_random=variant_random,

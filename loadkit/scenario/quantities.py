@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,7 @@ MAX_RECIPIENTS = 1000
 MAX_MESSAGES_PER_SESSION = 1_000_000
 
 _MAX_DECIMALS = 9
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?", re.ASCII)
 
 
 def exact_duration(duration_s: float) -> str:
@@ -53,6 +55,12 @@ def exact_size(size_bytes: int) -> str:
 def exact_ratio(ratio: float) -> str:
     """Write a ratio as the percentage that `parse_ratio` reads back."""
     return f"{_digits(ratio * 100)}%"
+
+
+def exact_clock(time_s: float) -> str:
+    """Write seconds since midnight as the time of day that `ClockTime` reads back."""
+    minutes, seconds = divmod(round(time_s), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}" + (f":{seconds:02d}" if seconds else "")
 
 
 def _digits(value: float) -> str:
@@ -88,6 +96,14 @@ def _read_ratio(value: object) -> float:
     return _reader(parse_ratio, exact_ratio, 1.0)(value)
 
 
+def _read_clock(value: object) -> float:
+    match = _CLOCK.fullmatch(str(value))
+    if not match:
+        raise ValueError(f"{value!r} is not a time of day: write hours and minutes, such as 08:30")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return hours * 3600.0 + minutes * 60.0 + seconds
+
+
 def _whole_number_reader(most: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         # Keys of a table arrive as text.
@@ -115,6 +131,7 @@ _read_rate = _reader(parse_rate, format_rate, MAX_RATE_PER_S, positive=False)
 
 Duration = Annotated[float, BeforeValidator(_read_duration), PlainSerializer(exact_duration)]
 PositiveDuration = Annotated[float, BeforeValidator(_read_positive_duration), PlainSerializer(exact_duration)]
+ClockTime = Annotated[float, BeforeValidator(_read_clock), PlainSerializer(exact_clock)]
 Rate = Annotated[float, BeforeValidator(_read_rate), PlainSerializer(exact_rate)]
 Ratio = Annotated[float, BeforeValidator(_read_ratio), PlainSerializer(exact_ratio)]
 Size = Annotated[int, BeforeValidator(_read_size), PlainSerializer(exact_size)]

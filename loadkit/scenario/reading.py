@@ -29,6 +29,7 @@ _WORDS = {
     "float_type": "must be a number",
     "bool_type": "must be true or false",
     "string_type": "must be text",
+    "string_too_short": "must be at least {min_length} character long",
     "string_too_long": "must be at most {max_length} characters long",
     "model_type": "must be a block of keys",
     "dict_type": "must be a block of keys",
@@ -168,9 +169,8 @@ def _keys_of_block(model_type: type[BaseModel], path: KeyPath) -> list[str]:
 def _field_type(block: type[BaseModel], key: str | int) -> Any:
     fields = block.model_fields.items()
     annotation = next(field.annotation for name, field in fields if key == (field.alias or name))
-    models = [option for option in get_args(annotation) if isinstance(option, type) and issubclass(option, BaseModel)]
-    is_optional = type(None) in get_args(annotation)
-    return models[0] if is_optional else annotation
+    options = [option for option in get_args(annotation) if option is not type(None)]
+    return options[0] if type(None) in get_args(annotation) else annotation
 
 
 def _show_key(path: KeyPath) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -16,15 +15,25 @@ from pydantic import (
 )
 
 from loadkit.errors import LoadkitError
+from loadkit.scenario.block import Block
+from loadkit.scenario.calendar import campaign_timetable, stood_in
+from loadkit.scenario.campaign import Campaign
+from loadkit.scenario.channels import SMTP, Channel, channel_findings, left_out_kinds
+from loadkit.scenario.content import Attachment, Content, Signature, field_findings
+from loadkit.scenario.curve import Curve
 from loadkit.scenario.distributions import Constant
-from loadkit.scenario.findings import Finding, FindingsError, raise_findings, suggest
+from loadkit.scenario.findings import Finding, FindingsError, KeyPath, raise_findings, suggest
 from loadkit.scenario.guardrails import (
     TargetAddress,
+    ascii_domain,
     check_recipient_domain,
     parse_target_url,
 )
+from loadkit.scenario.limits import Guardrails
+from loadkit.scenario.processes import POISSON, Arrivals
 from loadkit.scenario.quantities import (
     MAX_DURATION_S,
+    MAX_RATE_PER_S,
     MAX_SIZE_BYTES,
     Duration,
     Flag,
@@ -32,18 +41,17 @@ from loadkit.scenario.quantities import (
     Number,
     PositiveDuration,
     Rate,
+    Ratio,
     RecipientsDistribution,
-    Size,
     SizeDistribution,
     WholeNumber,
 )
+from loadkit.scenario.shapes import Shape
 from loadkit.scenario.texts import (
+    AddressDomain,
     AllowedHost,
-    ContentType,
     Corpus,
-    Domain,
     EnvironmentName,
-    FileName,
     HeaderText,
     IpAddress,
     LocalPart,
@@ -53,11 +61,15 @@ from loadkit.scenario.texts import (
     TargetUrl,
 )
 from loadkit.scenario.thresholds import Threshold, ThresholdError, parse_metric_key, parse_threshold
-from loadkit.units import format_duration, format_size
+from loadkit.scenario.timetable import Leg, StageSpan, Timetable
+from loadkit.smtp.fields import Correspondents, NumberedAddress, parse_text
+from loadkit.smtp.transfer import Transfer
+from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_STAGES = 1000
 MAX_MESSAGES = 2**31 - 1  # a ledger numbers the messages of a run with 31 bits
 
 DEFAULT_SUBJECT = "loadkit message"
@@ -66,12 +78,6 @@ MAIN_STAGE = "main"
 
 Executor = Literal["arrival_rate", "sessions", "shared_messages"]
 OnWorkerLoss = Literal["continue", "stop"]
-
-
-class Block(BaseModel):
-    """A YAML block: frozen, and refusing keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Auth(Block):
@@ -83,12 +89,14 @@ class Auth(Block):
 
 
 class Target(Block):
-    """Where load goes and how it is reached."""
+    """Where load goes and how it is reached; `sink_profile` is how the bundled sink behaves where it is the target."""
 
     url: TargetUrl | None = None
     allow: tuple[AllowedHost, ...] = ()
     tls: Literal["none", "starttls"] = "none"
+    tls_minimum: Literal["1.2", "1.3"] = "1.2"
     verify: Flag | None = None
+    sink_profile: Name | None = None
     auth: Auth | None = None
 
     @property
@@ -104,6 +112,15 @@ class Target(Block):
     def _one_kind_of_tls(self) -> Self:
         if self.tls == "starttls" and self.address is not None and self.address.implicit_tls:
             raise FindingsError(Finding("smtps:// is TLS from the start", ("tls",), "leave tls out, or use smtp://"))
+        return self
+
+    @model_validator(mode="after")
+    def _has_tls_to_demand_of(self) -> Self:
+        plain = self.tls == "none" and self.address is not None and not self.address.implicit_tls
+        if "tls_minimum" in self.model_fields_set and plain:
+            raise FindingsError(
+                Finding("there is no TLS to demand a version of", ("tls_minimum",), "set tls: starttls")
+            )
         return self
 
 
@@ -156,33 +173,74 @@ class Sessions(Block):
     retry: Retry = Retry()
     stop_after: Literal["connect", "ehlo", "rcpt", "data", "dot"] = "dot"
 
+    @property
+    def one_message_each(self) -> bool:
+        """Whether each message is a connection of its own, because it is given up half-way."""
+        return self.stop_after in {"connect", "ehlo", "data"}
+
 
 class Stage(Block):
-    """A piece of the rate curve: `rate` holds, `from` and `to` ramp, `to` alone ramps from where the last one ended."""
+    """A piece of the rate curve.
+
+    `rate` holds, `from` and `to` ramp, `to` alone ramps from where the last one ended, `shape` is all else. The
+    duration may be left out where the shape has a length of its own.
+    """
 
     name: Name
-    duration_s: PositiveDuration = Field(alias="duration")
+    duration_s: PositiveDuration | None = Field(None, alias="duration")
     rate_per_s: Rate | None = Field(None, alias="rate")
     from_per_s: Rate | None = Field(None, alias="from")
     to_per_s: Rate | None = Field(None, alias="to")
+    shape: Shape | None = None
     measure: Flag = True
+
+    @property
+    def length_s(self) -> float:
+        """How long it lasts in seconds: its duration, or its shape's own length."""
+        own_s = self.shape.length_s if self.shape is not None else None
+        return self.duration_s or own_s or 0.0
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         ramp = self.from_per_s is not None or self.to_per_s is not None
         if self.rate_per_s is not None and ramp:
             raise FindingsError(Finding("both holds and ramps", fix="give rate, or from and to"))
-        if self.rate_per_s is None and self.to_per_s is None:
-            raise FindingsError(Finding("has no rate", fix="give rate, or from and to"))
+        if self.shape is not None and (ramp or self.rate_per_s is not None):
+            raise FindingsError(Finding("has both a rate and a shape", fix="give rate, or from and to, or shape"))
+        if self.rate_per_s is None and self.to_per_s is None and self.shape is None:
+            raise FindingsError(Finding("has no rate", fix="give rate, or from and to, or shape"))
+        if not self.length_s:
+            raise FindingsError(Finding("is missing", ("duration",)))
+        if self.shape is not None:
+            raise_findings(self._shape_misfits(self.shape))
         return self
+
+    def _shape_misfits(self, shape: Shape) -> Iterator[Finding]:
+        found = [Finding(one.message, ("shape", *one.key), one.fix) for one in shape.misfits(self.length_s)]
+        yield from found
+        if not found and (peak_per_s := shape.curve(self.length_s).peak_per_s) > MAX_RATE_PER_S:
+            yield Finding(f"reaches {format_rate(peak_per_s)}", ("shape",), f"at most {format_rate(MAX_RATE_PER_S)}")
+
+    def curve(self, last_per_s: float) -> Curve:
+        """Its rate over its length.
+
+        Args:
+            last_per_s: Rate at the end of the stage before, from which a lone `to` ramps.
+        """
+        if self.shape is not None:
+            return self.shape.curve(self.length_s)
+        if self.rate_per_s is not None:
+            return Curve.hold(self.rate_per_s, self.length_s)
+        start_per_s = last_per_s if self.from_per_s is None else self.from_per_s
+        return Curve.ramp(start_per_s, self.to_per_s or 0.0, self.length_s)
 
 
 _REQUIRED = {
-    "arrival_rate": ("stages",),
+    "arrival_rate": (),
     "sessions": ("sessions", "duration"),
     "shared_messages": ("sessions", "messages"),
 }
-_OPTIONAL = {"arrival_rate": ("arrivals", "queue"), "sessions": ("warm_up",), "shared_messages": ()}
+_OPTIONAL = {"arrival_rate": ("stages", "scale", "arrivals", "queue"), "sessions": ("warm_up",), "shared_messages": ()}
 _OF_EVERY_EXECUTOR = ("executor", "grace", "on_worker_loss")
 
 
@@ -190,11 +248,13 @@ class Load(Block):
     """When messages are sent: by a rate curve, or as fast as a number of sessions can."""
 
     executor: Executor = "arrival_rate"
-    arrivals: Literal["poisson", "even"] = "poisson"
+    arrivals: Arrivals = POISSON
     queue: WholeNumber = Field(10_000, ge=0, le=10_000_000)
     grace_s: Duration = Field(30.0, alias="grace")
     on_worker_loss: OnWorkerLoss = "continue"
-    stages: tuple[Stage, ...] = Field((), max_length=1000)
+    stages: tuple[Stage, ...] = Field((), max_length=MAX_STAGES)
+    scale: Ratio | None = None
+    """Factor on all rates."""
     sessions: WholeNumber | None = Field(None, ge=1, le=100_000)
     messages: WholeNumber | None = Field(None, ge=1, le=MAX_MESSAGES)
     duration_s: PositiveDuration | None = Field(None, alias="duration")
@@ -206,16 +266,24 @@ class Load(Block):
         return self.executor == "arrival_rate"
 
     @property
-    def ramps(self) -> tuple[tuple[float, float], ...]:
-        """Rate per second at the start and the end of each stage."""
-        ramps: list[tuple[float, float]] = []
+    def curves(self) -> tuple[Curve, ...]:
+        """The rate of each stage of an open loop."""
+        curves: list[Curve] = []
+        last_per_s = 0.0
         for stage in self.stages:
-            if stage.rate_per_s is not None:
-                ramps.append((stage.rate_per_s, stage.rate_per_s))
-            else:
-                start = stage.from_per_s if stage.from_per_s is not None else ramps[-1][1]
-                ramps.append((start, stage.to_per_s or 0.0))
-        return tuple(ramps)
+            curves.append(stage.curve(last_per_s))
+            last_per_s = curves[-1].final_per_s
+        return tuple(curves)
+
+    @property
+    def timetable(self) -> Timetable:
+        """Its stages and, for an open loop, the rate over all of them."""
+        if self.open_loop:
+            stages = zip(self.stages, self.curves, strict=True)
+            return Timetable.of_legs(Leg(stage.name, curve, stage.measure) for stage, curve in stages)
+        main_s = math.inf if self.duration_s is None else self.warm_up_s + self.duration_s
+        ends = {WARM_UP_STAGE: (0.0, self.warm_up_s), MAIN_STAGE: (self.warm_up_s, main_s)}
+        return Timetable(tuple(StageSpan(name, *ends[name], measured) for name, measured in self.stage_names.items()))
 
     @property
     def stage_names(self) -> dict[str, bool]:
@@ -227,7 +295,7 @@ class Load(Block):
     @model_validator(mode="after")
     def _fits_its_executor(self) -> Self:
         raise_findings(self._misplaced_keys())
-        if self.open_loop:
+        if self.open_loop and "stages" in self.model_fields_set:
             raise_findings(self._wrong_stages())
         return self
 
@@ -246,7 +314,7 @@ class Load(Block):
             yield Finding("must hold at least one stage", ("stages",))
             return
         first = self.stages[0]
-        if first.rate_per_s is None and first.from_per_s is None:
+        if first.rate_per_s is None and first.from_per_s is None and first.shape is None:
             yield Finding("the first stage ramps from nowhere", ("stages", 0), "add from: 0/s")
             return
         for index, stage in enumerate(self.stages):
@@ -257,10 +325,9 @@ class Load(Block):
         yield from self._wrong_totals()
 
     def _wrong_totals(self) -> Iterator[Finding]:
-        if sum(stage.duration_s for stage in self.stages) > MAX_DURATION_S:
+        if sum(stage.length_s for stage in self.stages) > MAX_DURATION_S:
             yield Finding(f"the stages last longer than {format_duration(MAX_DURATION_S)}", ("stages",))
-        ramps = zip(self.stages, self.ramps, strict=True)
-        messages = sum((start + end) / 2 * stage.duration_s for stage, (start, end) in ramps)
+        messages = sum(curve.area for curve in self.curves) * (self.scale or 1)
         if not 1 <= messages <= MAX_MESSAGES:
             yield Finding(
                 f"the stages add up to {messages:,.10g} messages", ("stages",), f"1 to {MAX_MESSAGES:,} are possible"
@@ -271,6 +338,8 @@ class Load(Block):
         meant = {*_REQUIRED[self.executor], *_OPTIONAL[self.executor], *_OF_EVERY_EXECUTOR}
         fields = type(self).model_fields
         unread = {name for name, field in fields.items() if (field.alias or name) not in meant}
+        if not self.stages:  # those of a campaign
+            unread.add("stages")
         return {key: value for key, value in handler(self).items() if key in meant and key not in unread}
 
 
@@ -278,23 +347,42 @@ def _executors_with(key: str) -> list[str]:
     return [executor for executor in _REQUIRED if key in _REQUIRED[executor] or key in _OPTIONAL[executor]]
 
 
-class Attachment(Block):
-    """A file of given size in a message; its bytes are pseudo-random."""
-
-    name: FileName
-    size_bytes: Size = Field(alias="size")
-    type: ContentType
-
-
 class MessageKind(Block):
     """One kind of message; its share of all messages is its weight over the sum of weights."""
 
     weight: Number = Field(1.0, gt=0, le=1e9, allow_inf_nan=False)
+    channel: Name = SMTP
     subject: HeaderText = DEFAULT_SUBJECT
     size: SizeDistribution | None = None
     recipients: RecipientsDistribution = Constant(1)
+    body: Content | None = None
+    html: Content | None = None
+    transfer: Transfer | None = None
+    utf8: Flag = False
+    unique: Flag = False
+    signature: Signature | None = None
     attachments: tuple[Attachment, ...] = Field((), max_length=20)
     corpus: Corpus | None = None
+
+    @property
+    def padded(self) -> bool:
+        """Whether filler brings messages to a size."""
+        return self.corpus is None and (self.size is not None or (self.body is None and self.html is None))
+
+    @property
+    def personal(self) -> bool:
+        """Whether messages differ in more than their size, or hold more than filler and made-up files."""
+        return (
+            any((self.body, self.html, self.transfer, self.utf8, self.unique, self.signature))
+            or any(attachment.folder is not None for attachment in self.attachments)
+            or (self.corpus is None and any(not isinstance(piece, str) for piece in parse_text(self.subject)))
+        )
+
+    @field_validator("subject")
+    @classmethod
+    def _has_known_fields(cls, subject: str) -> str:
+        raise_findings(field_findings(subject))
+        return subject
 
     @model_validator(mode="after")
     def _one_source_of_content(self) -> Self:
@@ -302,10 +390,20 @@ class MessageKind(Block):
             given = {
                 "subject": self.subject != DEFAULT_SUBJECT,
                 "size": self.size is not None,
+                "body": self.body is not None,
+                "html": self.html is not None,
+                "transfer": self.transfer is not None,
+                "utf8": self.utf8,
+                "unique": self.unique,
+                "signature": self.signature is not None,
                 "attachments": bool(self.attachments),
             }
             raise_findings(Finding("is fixed by the corpus", (key,), "remove it") for key in given if given[key])
-        total_bytes = sum(attachment.size_bytes for attachment in self.attachments)
+        if self.transfer is not None and self.body is None and self.html is None:
+            raise FindingsError(
+                Finding("is how body and html are encoded, and there is neither", ("transfer",), "remove it")
+            )
+        total_bytes = sum(attachment.size_bytes or 0 for attachment in self.attachments)
         if total_bytes > MAX_SIZE_BYTES:
             message = f"add up to {format_size(total_bytes)}, more than {format_size(MAX_SIZE_BYTES)}"
             raise FindingsError(Finding(message, ("attachments",)))
@@ -316,15 +414,21 @@ class Addresses(Block):
     """Numbered addresses: local part, number from 0, @, domain."""
 
     local_part: LocalPart
-    domain: Domain
+    domain: AddressDomain
     count: WholeNumber = Field(ge=1, le=100_000_000)
+
+    @property
+    def numbered(self) -> NumberedAddress:
+        """The addresses as they are sent: only with a local part in UTF-8 may the domain be in UTF-8 as well."""
+        domain = ascii_domain(self.domain) if self.local_part.isascii() else self.domain
+        return NumberedAddress(self.local_part, domain, self.count)
 
 
 class Senders(Addresses):
     """The addresses that messages come from."""
 
     local_part: LocalPart = "sender"
-    domain: Domain = "example.com"
+    domain: AddressDomain = "example.com"
     count: WholeNumber = Field(10, ge=1, le=100_000_000)
 
 
@@ -332,9 +436,9 @@ class Recipients(Addresses):
     """The addresses that messages go to."""
 
     local_part: LocalPart = "user"
-    domain: Domain = "example.com"
+    domain: AddressDomain = "example.com"
     count: WholeNumber = Field(10_000, ge=1, le=100_000_000)
-    allow: tuple[Domain, ...] = ()
+    allow: tuple[AddressDomain, ...] = ()
 
     @model_validator(mode="after")
     def _are_nobody_or_allowed(self) -> Self:
@@ -382,16 +486,38 @@ class Scenario(Block):
     seed: WholeNumber = Field(1, ge=0, le=2**63 - 1)
     target: Target = Target()
     sessions: Sessions = Sessions()
-    load: Load
+    campaign: Campaign | None = None
+    """Real days instead of stages under load, and what stands for them in a test."""
+    load: Load = Field(Load(), validate_default=True)
+    channels: dict[Name, Channel] = Field(default_factory=dict, max_length=20)
     messages: dict[Name, MessageKind] = Field(min_length=1, max_length=100)
     senders: Senders = Senders()
     recipients: Recipients = Recipients()
     delivery: Delivery = Delivery()
-    thresholds: dict[str, tuple[ThresholdSpec, ...]] = {}
+    guardrails: Guardrails = Guardrails()
+    """Whose limits the scenario is held against."""
+    thresholds: dict[str, tuple[ThresholdSpec, ...]] = Field(default_factory=dict)
+
+    @property
+    def timetable(self) -> Timetable:
+        """When the stages are and how many messages per second are sent when: for all who ask, whatever it is from."""
+        timetable = self.load.timetable if self.campaign is None else _stand_in(self.campaign)
+        return timetable if self.load.scale is None else timetable.scaled(self.load.scale)
 
     def threshold_list(self) -> tuple[Threshold, ...]:
-        """All thresholds in file order."""
-        return tuple(spec.threshold(metric) for metric, specs in self.thresholds.items() for spec in specs)
+        """All thresholds in file order, but for those on kinds that are left out."""
+        left_out = left_out_kinds(self)
+        return tuple(
+            spec.threshold(metric)
+            for metric, specs in self.thresholds.items()
+            if dict(parse_metric_key(metric)[1]).get("kind") not in left_out
+            for spec in specs
+        )
+
+    @property
+    def correspondents(self) -> Correspondents:
+        """Whom messages are from and to."""
+        return Correspondents(self.senders.numbered, self.recipients.numbered)
 
     # A field's validator sees the fields before it that are valid, so a wrong block does not hide problems of others.
 
@@ -402,6 +528,53 @@ class Scenario(Block):
         if sessions is not None and load.sessions is not None and load.sessions > sessions.max:
             fix = f"set sessions.max to {load.sessions} or more"
             raise FindingsError(Finding(f"is above sessions.max, which is {sessions.max}", ("sessions",), fix))
+        return load
+
+    @field_validator("channels")
+    @classmethod
+    def _have_names_of_their_own(cls, channels: dict[str, Channel]) -> dict[str, Channel]:
+        if SMTP in channels:
+            raise FindingsError(Finding("is the channel of mail, which target and sessions describe", (SMTP,)))
+        return channels
+
+    @field_validator("messages")
+    @classmethod
+    def _go_by_known_channels(cls, messages: dict[str, MessageKind], info: ValidationInfo) -> dict[str, MessageKind]:
+        load: Load | None = info.data.get("load")
+        if "channels" in info.data:
+            open_loop = load is None or load.open_loop
+            raise_findings(channel_findings(messages, info.data["channels"], open_loop=open_loop))
+        return messages
+
+    @field_validator("campaign")
+    @classmethod
+    def _can_be_sent(cls, campaign: Campaign | None) -> Campaign | None:
+        if campaign is None:
+            return None
+        try:
+            timetable = _stand_in(campaign)
+        except ValueError as error:
+            raise FindingsError(Finding(str(error))) from error
+        key = () if campaign.test is None else ("test",)
+        raise_findings(_wrong_timetable(timetable, key))
+        return campaign
+
+    @field_validator("load")
+    @classmethod
+    def _has_one_curve(cls, load: Load, info: ValidationInfo) -> Load:
+        if "campaign" not in info.data:  # it is wrong by itself
+            return load
+        if info.data["campaign"] is None:
+            if not load.model_fields_set:
+                raise FindingsError(Finding("is missing or empty", fix="give it stages, or write a campaign"))
+            if load.open_loop and not load.stages:
+                raise FindingsError(Finding(f"is missing: the executor {load.executor} needs it", ("stages",)))
+        elif not load.open_loop:
+            raise FindingsError(Finding(f"{load.executor} can't follow a campaign", ("executor",), "arrival_rate"))
+        elif load.stages:
+            raise FindingsError(Finding("can't stand beside a campaign", ("stages",), "keep one of them"))
+        elif load.scale is not None:
+            raise_findings(_wrong_timetable(_stand_in(info.data["campaign"]).scaled(load.scale), ("scale",)))
         return load
 
     @field_validator("recipients")
@@ -420,6 +593,10 @@ class Scenario(Block):
     ) -> dict[str, tuple[ThresholdSpec, ...]]:
         load: Load | None = info.data.get("load")
         stages = load.stage_names if load is not None else None
+        if thresholds and (campaign := info.data.get("campaign")) is not None:
+            stages = {span.name: span.measured for span in _stand_in(campaign).stages}
+        elif "campaign" not in info.data:
+            stages = None
         findings: list[Finding] = []
         for metric, specs in thresholds.items():
             try:
@@ -434,6 +611,21 @@ class Scenario(Block):
                     findings.append(Finding(str(error), (metric, index), error.fix))
         raise_findings(findings)
         return thresholds
+
+
+def _stand_in(campaign: Campaign) -> Timetable:
+    """What a run of a campaign follows."""
+    return stood_in(campaign_timetable(campaign), campaign.test)
+
+
+def _wrong_timetable(timetable: Timetable, key: KeyPath) -> Iterator[Finding]:
+    assert timetable.curve is not None
+    messages = timetable.curve.area
+    if not 1 <= messages <= MAX_MESSAGES:
+        message = f"a run of it would send {messages:,.10g} messages"
+        yield Finding(message, key, f"1 to {MAX_MESSAGES:,} are possible; see test: scale, compress, window")
+    if len(timetable.stages) > MAX_STAGES:
+        yield Finding(f"its days and events make {len(timetable.stages):,} stages", (), f"at most {MAX_STAGES:,}")
 
 
 def _check_tags(metric_key: str, kinds: dict[str, MessageKind] | None, stages: dict[str, bool] | None) -> None:

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from loadkit.errors import UsageError
-from loadkit.scenario.arrivals import Schedule
+from loadkit.scenario.arrivals import schedule_of
+from loadkit.scenario.channels import left_out_kinds
+from loadkit.scenario.mix import Mix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,12 +130,18 @@ def arrivals_of(scenario: Scenario, share: Share, *, stretch: float, until_s: fl
     load, stripe = scenario.load, stripe_of(scenario, share)
     if not load.open_loop:
         return None if load.messages is None else stripe.before(load.messages)
-    schedule = Schedule(load, scenario.seed, stretch=stretch)
+    schedule = schedule_of(scenario, stretch=stretch)
     measured = np.array([stage.measured for stage in schedule.stages])
+    left_out = left_out_kinds(scenario)
+    mix = Mix(scenario) if left_out else None
     first = count = 0
     for block in schedule.blocks():
-        times_s = block[stripe.places(first, len(block))]
-        count += int(np.count_nonzero(measured[schedule.stage_of(times_s)] & (times_s < until_s)))
+        places = stripe.places(first, len(block))
+        times_s = block[places]
+        wanted = measured[schedule.stage_of(times_s)] & (times_s < until_s)
+        if mix is not None:
+            wanted &= ~np.isin(mix.draw(len(block)).kind[places], [mix.kinds.index(kind) for kind in left_out])
+        count += int(np.count_nonzero(wanted))
         first += len(block)
     return count
 

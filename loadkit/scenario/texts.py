@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, Validatio
 
 from loadkit.errors import LoadkitError
 from loadkit.scenario.findings import Finding, FindingsError
-from loadkit.scenario.guardrails import is_domain, parse_host_port, parse_sink_url, parse_target_url
+from loadkit.scenario.guardrails import ascii_domain, is_domain, parse_host_port, parse_sink_url, parse_target_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MAX_CORPUS_FILES = 1000
 
 # Control characters and Unicode's own line ends, at which Python's email package ends a header.
+_ATOM_TEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*"
+# With a number of nine digits behind it, within the 64 of RFC 5321 section 4.5.3.1.1.
+_MAX_LOCAL_PART_BYTES = 50
 _CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 
 
@@ -31,8 +34,8 @@ def _matching(pattern: str, meaning: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _accepted_by(parse: Callable[[str], object]) -> AfterValidator:
-    """Keep the text if `parse` takes it; its error and hint become a finding."""
+def accepted_by(parse: Callable[[str], object]) -> AfterValidator:
+    """A validator that keeps the text if `parse` takes it; its error and hint become a finding."""
 
     def check(text: str) -> str:
         try:
@@ -47,6 +50,26 @@ def _accepted_by(parse: Callable[[str], object]) -> AfterValidator:
 def _check_domain(text: str) -> str:
     if not is_domain(text):
         raise ValueError(f"{text!r} is not a domain")
+    return text
+
+
+def _check_address_domain(text: str) -> str:
+    if not is_domain(ascii_domain(text)):
+        raise ValueError(f"{text!r} is not a domain")
+    return text
+
+
+def _check_local_part(text: str) -> str:
+    plain = "".join(letter for letter in text if letter.isascii())
+    letters = [letter for letter in text if not letter.isascii()]
+    dots = text.startswith(".") or ".." in text
+    # RFC 6531 section 3.3 adds every character that is not ASCII; white space and invisible ones would help nobody.
+    if dots or not re.fullmatch(_ATOM_TEXT, plain) or not all(map(str.isprintable, letters)):
+        raise ValueError(f"{text!r} is not the local part of an address (RFC 5321 dot-string, or RFC 6531)")
+    if not 1 <= len(text.encode()) <= _MAX_LOCAL_PART_BYTES:
+        raise ValueError(
+            f"{text!r} is not the local part of an address: 1 to {_MAX_LOCAL_PART_BYTES} bytes are possible"
+        )
     return text
 
 
@@ -73,11 +96,25 @@ def _check_environment_name(text: str) -> str:
     return text
 
 
-def _find_corpus(value: object, info: ValidationInfo) -> Path:
+def find_beside(value: object, info: ValidationInfo) -> Path:
+    """The path of something that exists; relative paths begin where the scenario is.
+
+    Raises:
+        ValueError: If there is nothing.
+    """
     path = ((info.context or Path.cwd()) / str(value)).resolve()
     try:
-        if not path.exists():
-            raise ValueError(f"{value!r} does not exist beside the scenario")
+        exists = path.exists()
+    except OSError as error:
+        raise ValueError(f"{value!r} can't be read: {error.strerror}") from error
+    if not exists:
+        raise ValueError(f"{value!r} does not exist beside the scenario")
+    return path
+
+
+def _find_corpus(value: object, info: ValidationInfo) -> Path:
+    path = find_beside(value, info)
+    try:
         files = sum(1 for _ in path.glob("*.eml")) if path.is_dir() else 1
     except OSError as error:
         raise ValueError(f"{value!r} can't be read: {error.strerror}") from error
@@ -89,12 +126,7 @@ def _find_corpus(value: object, info: ValidationInfo) -> Path:
 
 
 Name = Annotated[str, _matching(r"[a-z0-9_-]{1,40}", "a name: 1 to 40 of a-z 0-9 _ -")]
-LocalPart = Annotated[
-    str,
-    _matching(
-        r"(?!\.)(?!.*\.\.)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,50}", "the local part of an address (RFC 5321 dot-string)"
-    ),
-]
+LocalPart = Annotated[str, AfterValidator(_check_local_part)]
 Prose = Annotated[str, AfterValidator(_check_prose)]
 HeaderText = Annotated[str, _matching(rf"[^{_CONTROLS}]{{0,200}}", "one line of at most 200 characters")]
 FileName = Annotated[str, _matching(rf'[^{_CONTROLS}"/\\]{{1,100}}', "a file name without path or quotes")]
@@ -105,8 +137,9 @@ ContentType = Annotated[
 ]
 EnvironmentName = Annotated[str, AfterValidator(_check_environment_name)]
 Domain = Annotated[str, AfterValidator(_check_domain)]
+AddressDomain = Annotated[str, AfterValidator(_check_address_domain)]
 IpAddress = Annotated[str, AfterValidator(_check_ip_address)]
-AllowedHost = Annotated[str, _accepted_by(parse_host_port)]
-TargetUrl = Annotated[str, _accepted_by(parse_target_url)]
-SinkUrl = Annotated[str, _accepted_by(parse_sink_url)]
+AllowedHost = Annotated[str, accepted_by(parse_host_port)]
+TargetUrl = Annotated[str, accepted_by(parse_target_url)]
+SinkUrl = Annotated[str, accepted_by(parse_sink_url)]
 Corpus = Annotated[Path, BeforeValidator(_find_corpus), PlainSerializer(str)]

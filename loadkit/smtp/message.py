@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
-from typing import Any
+from typing import Any, NamedTuple
+
+from loadkit.smtp.attachment import AttachedFile
 
 ID_HEADER = b"X-Loadkit-Id"
 SENT_HEADER = b"X-Loadkit-Sent"
@@ -22,7 +24,7 @@ _ALPHABET = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789    
 _LONE_LINE_END = re.compile(rb"\r\n|\r|\n")
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 # The longest lines that `IdHeaders` is likely to make, and the line with the checksum.
-_IDENTIFYING_BYTES = 250
+IDENTIFYING_BYTES = 250
 # Checksums of filler are kept for every step of it, as far as this; a longer body is summed from there on.
 _STEP_BYTES = 256
 _STEPS = 4096
@@ -37,6 +39,22 @@ def normalise_line_ends(content: bytes) -> bytes:
 def dot_stuff(content: bytes) -> bytes:
     """Content with a dot before every line that begins with one (RFC 5321 section 4.5.2); line ends must be CRLF."""
     return _LEADING_DOT.sub(b"..", content)
+
+
+class Particulars(NamedTuple):
+    """What is particular to one message.
+
+    Args:
+        seq: Number of the message within its sender.
+        sent_unix_s: When its transaction began, Unix seconds.
+        sender: Index of its sender's address.
+        recipient: Index of its first recipient's address.
+    """
+
+    seq: int
+    sent_unix_s: float
+    sender: int
+    recipient: int
 
 
 class IdHeaders:
@@ -90,6 +108,16 @@ class _Filler:
 _FILLER = _Filler()
 
 
+def filler(size_bytes: int) -> bytes:
+    """CRLF lines of this size together, or one empty line if it is too small for any."""
+    size = size_bytes - 2
+    if size <= 0:
+        return b"\r\n"
+    text = _FILLER.text if size <= len(_FILLER.text) else _FILLER.grow(size)
+    # A cut must not fall between CR and LF.
+    return b"%bx\r\n" % text[: size - 1] if size % _LINE == _LINE - 1 else b"%b\r\n" % text[:size]
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A message kind's fixed bytes, ready to be sent many times.
@@ -123,28 +151,22 @@ class Template:
         return cls(head, head)
 
     @classmethod
-    def with_attachments(
-        cls, *, subject: str, sender_domain: str, attachments: tuple[tuple[str, int, str], ...]
-    ) -> Template:
+    def with_attachments(cls, *, subject: str, sender_domain: str, attachments: tuple[AttachedFile, ...]) -> Template:
         """A multipart message: the attachments, then a text part of filler.
 
         Args:
             subject: Subject in any script.
             sender_domain: Domain of the From header.
-            attachments: Name, decoded size in bytes and content type of each.
+            attachments: The files.
         """
         boundary = b"=_loadkit_part"
         head = [
             _headers(subject, sender_domain),
             b'Content-Type: multipart/mixed; boundary="%b"\r\n\r\n' % boundary,
         ]
-        for name, size_bytes, content_type in attachments:
-            part = EmailMessage(policy=SMTP)
-            main, _, sub = content_type.partition("/")
-            content = random.Random(name).randbytes(size_bytes)
-            part.set_content(content, maintype=main, subtype=sub, disposition="attachment", filename=name)
-            del part["MIME-Version"]
-            head += [b"--%b\r\n" % boundary, normalise_line_ends(part.as_bytes())]
+        for file in attachments:
+            part = file.part()
+            head.append(b"--%b\r\n%b\r\n%b" % (boundary, part.header, part.content))
         head.append(b"--%b\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n" % boundary)
         fixed = b"".join(head)
         return cls(fixed, dot_stuff(fixed), tail=b"--%b--\r\n" % boundary)
@@ -153,14 +175,18 @@ class Template:
     def from_eml(cls, raw: bytes) -> Template:
         """A message of the user's own, sent as it is behind the identifying headers."""
         content = normalise_line_ends(raw)
-        return cls(content, dot_stuff(content), padded=False, needs=() if content.isascii() else (b"8BITMIME",))
+        header, _, _ = content.partition(b"\r\n\r\n")
+        # A header in another encoding than UTF-8 is against every standard, and goes as it always did.
+        utf8 = (b"SMTPUTF8",) if not header.isascii() and _is_utf8(header) else ()
+        needs = utf8 if content.isascii() else (*utf8, b"8BITMIME")
+        return cls(content, dot_stuff(content), padded=False, needs=needs)
 
     @property
     def minimum_bytes(self) -> int:
         """Size of the smallest message that this template makes, with identifying headers of usual length."""
-        return _IDENTIFYING_BYTES + len(self.head) + len(self.tail) + (2 if self.padded else 0)
+        return IDENTIFYING_BYTES + len(self.head) + len(self.tail) + (2 if self.padded else 0)
 
-    def render_data(self, ids: bytes, size_bytes: int) -> bytes:
+    def render_data(self, ids: bytes, size_bytes: int, _particulars: Particulars | None = None) -> bytes:
         """What is sent after 354: the stuffed content and the final dot.
 
         The content is the identifying lines, a line ``X-Loadkit-Body`` with the CRC-32 of the unstuffed body in
@@ -179,7 +205,7 @@ class Template:
         last[:] = room, None
         return b"".join((ids, *self._parts(room, self.stuffed_head), b".\r\n"))
 
-    def render_bdat(self, ids: bytes, size_bytes: int) -> bytes:
+    def render_bdat(self, ids: bytes, size_bytes: int, _particulars: Particulars | None = None) -> bytes:
         """The one BDAT command that carries the whole content (RFC 3030); arguments as for `render_data`."""
         content = (ids, *self._parts(size_bytes - len(ids), self.head))
         return b"".join((b"BDAT %d LAST\r\n" % sum(map(len, content)), *content))
@@ -206,6 +232,14 @@ class Template:
     def _sum_up(self, text: bytes, step: int) -> None:
         for start in range((len(self._sums) - 1) * _STEP_BYTES, step * _STEP_BYTES, _STEP_BYTES):
             self._sums.append(zlib.crc32(text[start : start + _STEP_BYTES], self._sums[-1]))
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _headers(subject: str, sender_domain: str) -> bytes:

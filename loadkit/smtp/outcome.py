@@ -20,6 +20,10 @@ class Phase(StrEnum):
     DOT = "dot"
     RSET = "rset"
     QUIT = "quit"
+    REQUEST = "request"
+    """Of a message by HTTP: all of it."""
+    PUBLISH = "publish"
+    """Of a message by MQTT: likewise."""
 
 
 SETUP_PHASES = (Phase.CONNECT, Phase.BANNER, Phase.TLS, Phase.EHLO, Phase.AUTH)

@@ -47,6 +47,8 @@ _APART = {
     name: re.compile(rb"(?:^|\r\n)(?i:X-Loadkit-%b):[ \t]*%b[ \t]*(?=\r\n|\Z)" % (name, value))
     for name, value in ((b"Id", _ID), (b"Sent", _SENT), (b"Body", _BODY))
 }
+_ID_ALONE = re.compile(_ID)
+_SENT_ALONE = re.compile(_SENT)
 _HEADER_END = b"\r\n\r\n"
 
 
@@ -74,6 +76,23 @@ def find_stamp(head: bytes) -> Stamp | None:
         )
     # Most messages of others are told by this in a fraction of the time of the search.
     return _find_apart(head) if b"x-loadkit-id:" in head.lower() else None
+
+
+def stamp_of(ident: str, sent: str) -> Stamp | None:
+    """Read a stamp from the values of its lines, as other protocols than SMTP carry it.
+
+    Args:
+        ident: Value of ``X-Loadkit-Id``.
+        sent: Value of ``X-Loadkit-Sent``.
+
+    Returns:
+        The stamp, or None where one of them is not valid.
+    """
+    who = _ID_ALONE.fullmatch(ident.encode("utf-8", "replace"))
+    when = _SENT_ALONE.fullmatch(sent.encode("utf-8", "replace"))
+    if who is None or when is None:
+        return None
+    return Stamp(who[1].decode(), int(who[2]), int(who[3]), when[3].decode(), int(when[1]), int(when[2]))
 
 
 def _find_apart(head: bytes) -> Stamp | None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from loadkit.scenario.block import Block
 from loadkit.scenario.findings import Finding, raise_findings
 from loadkit.scenario.quantities import Duration, Number, PositiveDuration, Ratio, Size, WholeNumber
-from loadkit.scenario.schema import Block
 from sinks.behaviour.fields import FrequencyLimit, Pattern, ReplyText
 
 if TYPE_CHECKING:

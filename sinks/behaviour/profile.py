@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field, field_validator
 
 from loadkit.errors import ProfileError, UsageError
+from loadkit.scenario.block import Block
 from loadkit.scenario.findings import Finding, raise_findings, suggest
 from loadkit.scenario.quantities import WholeNumber
 from loadkit.scenario.reading import read_model, read_text
-from loadkit.scenario.schema import Block
 from loadkit.scenario.texts import Name, Prose
 from sinks.behaviour.policy import Fault, Greylist, Limits, Outage, Provider, Service
 

@@ -138,7 +138,7 @@ def test_workers_that_contradict_each_other_are_refused(options: list[str], comp
 
 
 def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: str) -> None:
+    def refuse(*_: object) -> None:
         raise error
 
     monkeypatch.setattr(check, "_check_one", refuse)

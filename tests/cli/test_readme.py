@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from loadkit.cli._bundled import bundled_scenarios
 from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode
 from loadkit.scenario.load import parse_scenario
 from sinks.behaviour.profile import parse_profile
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
+BLOCKS = {block.partition(":")[0]: block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)}
+"""Blocks of YAML by their first key."""
 
 
 def test_its_scenario_its_profile_and_its_thresholds_are_valid() -> None:
-    scenario, profile, thresholds = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    scenario, profile, thresholds = (BLOCKS[name] for name in ("scenario", "profile", "thresholds"))
     assert parse_scenario(scenario).name == "morning"
     assert parse_profile(profile, "README.md").name == "strict"
     others = scenario[: scenario.index("thresholds:")]
@@ -24,6 +27,24 @@ def test_its_scenario_its_profile_and_its_thresholds_are_valid() -> None:
         "backlog",
         "end_to_end_duration",
     }
+
+
+def test_its_channels_are_valid() -> None:
+    load = "scenario: x\nload: {stages: [{name: hold, rate: 5/s, duration: 5s}]}\n"
+
+    scenario = parse_scenario(load + BLOCKS["channels"])
+    assert {name: kind.channel for name, kind in scenario.messages.items()} == {
+        "urgent": "smtp",
+        "normal": "alerts_api",
+        "reading": "devices",
+    }
+
+
+def test_its_table_of_bundled_scenarios_is_complete() -> None:
+    table = README[README.index("### Bundled scenarios") :].split("###")[1]
+    assert set(
+        re.findall(r"`([a-z_]+)`(?=[ ,])", "".join(line for line in table.splitlines() if line[:3] == "| `"))
+    ) == set(bundled_scenarios())
 
 
 def test_its_table_of_commands_is_complete() -> None:

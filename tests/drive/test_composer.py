@@ -13,7 +13,7 @@ from support.runs import ROOT
 PROGRAM = """
 import json, sys
 from loadkit.drive.composer import ClosedLoop, scheduled_arrivals
-from loadkit.scenario.arrivals import Schedule
+from loadkit.scenario.arrivals import schedule_of
 from loadkit.scenario.load import parse_scenario
 from loadkit.scenario.mix import Mix
 from loadkit.scenario.sharing import WHOLE, Share, stripe_of
@@ -21,7 +21,7 @@ from loadkit.scenario.sharing import WHOLE, Share, stripe_of
 def arrivals(scenario, share):
     mix, stripe = Mix(scenario), stripe_of(scenario, share)
     if scenario.load.open_loop:
-        return list(scheduled_arrivals(Schedule(scenario.load, scenario.seed), mix, stripe))
+        return list(scheduled_arrivals(schedule_of(scenario), mix, stripe))
     loop, taken = ClosedLoop(mix, 0.0, scenario.load.messages, stripe), []
     while (arrival := loop.take(1.0)) is not None:
         taken.append(arrival)
@@ -53,6 +53,14 @@ messages:
     [
         ("{arrivals: even, stages: [{name: a, rate: 10001/s, duration: 1s}]}", 10_001),
         ("{stages: [{name: a, from: 0/s, to: 9000/s, duration: 2s}, {name: b, rate: 3/s, duration: 3s}]}", None),
+        (
+            (
+                "{arrivals: {mmpp: {dispersion: 20, factor: 5, share: 10%}}, stages: [{name: a, duration: 3s, "
+                "shape: {sine: {mean: 3000/s, amplitude: 3000/s, period: 1s}}}]}"
+            ),
+            None,
+        ),
+        ("{arrivals: {gamma: {dispersion: 4}}, stages: [{name: a, rate: 3000/s, duration: 3s}]}", None),
         ("{executor: shared_messages, sessions: 17, messages: 9973}", 9973),
     ],
 )

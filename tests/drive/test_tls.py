@@ -56,6 +56,32 @@ def connected(request: pytest.FixtureRequest, certificate: Path) -> tuple[TlsLay
     return client, server
 
 
+@pytest.mark.parametrize(
+    ("least", "spoken", "reason"),
+    [
+        ("1.3", ssl.TLSVersion.TLSv1_2, "version_refused"),
+        ("1.3", ssl.TLSVersion.TLSv1_3, None),
+        ("1.2", ssl.TLSVersion.TLSv1_2, None),
+    ],
+    ids=["1.3-of-1.2", "1.3-of-1.3", "1.2-of-1.2"],
+)
+def test_the_oldest_version_is_what_is_demanded(
+    least: str, spoken: ssl.TLSVersion, reason: str | None, certificate: Path
+) -> None:
+    client = TlsLayer(client_context(verify=False, minimum=least), "localhost")
+    server = Server(certificate, spoken)
+    if reason is None:
+        out = client.handshake()
+        while not client.established:
+            out = client.handshake(server.step(out))
+        return
+    hello = client.handshake()
+    with pytest.raises(ssl.SSLError):
+        server.step(hello)
+    with pytest.raises(TlsError, match=reason):
+        client.handshake(server.outgoing.read())
+
+
 def test_records_come_out_however_they_came_in(connected: tuple[TlsLayer, Server]) -> None:
     client, server = connected
     assert client.decrypt(server.say(b"250 ok\r\n")) == b"250 ok\r\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.programs import find_program, need_root
 from support.runs import ROOT, FinishedRun, run_scenario, scenario_text
 from support.sink import running_sink
 
@@ -50,23 +50,24 @@ def test_no_descriptor_left(tmp_path: Path) -> None:
     assert run.folder is not None
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="makes a network of its own")
 def test_no_local_port_left(tmp_path: Path) -> None:
     """A network of its own, in which a connection can have one of eleven ports."""
+    need_root("networks are made")
+    unshare = find_program("unshare")
     with_few_ports = 'ip link set lo up && sysctl -qw net.ipv4.ip_local_port_range="40000 40010" && exec "$@"'
     text = scenario_text("x", messages=400, sessions=2, sessions_block="messages_per_session: 1", thresholds=STRICT)
     text = text.replace("target: {url: 'x'}\n", "").replace("700ms", "20s")
-    run = run_under(tmp_path, text, "unshare", "-n", "sh", "-c", with_few_ports, "sh")
+    run = run_under(tmp_path, text, unshare, "-n", "sh", "-c", with_few_ports, "sh")
     reason = reasons(run)["no_local_port_left"]
     assert "(EADDRNOTAVAIL) for" in reason["seen"]
     for fix in ("net.ipv4.ip_local_port_range", "sessions.local_addresses", "sessions.messages_per_session"):
         assert fix in reason["fix"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="makes a network of its own")
 def test_no_route_from_here(tmp_path: Path) -> None:
+    need_root("networks are made")
     text = scenario_text("smtp://192.0.2.1:25", target_block="allow: [192.0.2.1]", thresholds=STRICT)
-    run = run_scenario(tmp_path, text, "--no-preflight", prefix=("unshare", "-n"))
+    run = run_scenario(tmp_path, text, "--no-preflight", prefix=(find_program("unshare"), "-n"))
     reason = reasons(run)["no_route"]
     assert "ENETUNREACH" in reason["seen"]
     assert run.outcomes == {("client", "connect", 0, "no_route"): 3}

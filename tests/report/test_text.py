@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from loadkit.measure.channels import ChannelKind, ChannelLine
 from loadkit.measure.delivery import Backlog, DeliveryCourse
 from loadkit.measure.diagnosis import Evidence, diagnose
 from loadkit.measure.ends import OutcomeLine
@@ -35,7 +36,7 @@ from loadkit.measure.validity import Validity, Verdict
 from loadkit.report.text import render_summary
 
 GOLDEN = Path(__file__).parent / "golden"
-SECTIONS = ["THRESHOLDS", "VALIDITY", "TRANSACTIONS", "DIAGNOSIS", "DELIVERY", "NEXT"]
+SECTIONS = ["THRESHOLDS", "VALIDITY", "TRANSACTIONS", "CHANNELS", "DIAGNOSIS", "DELIVERY", "NEXT"]
 # A number with its thousands separators and decimals; not one inside a word such as p99.9 or a time stamp.
 NUMBER = re.compile(r"(?<![\w.,-])[0-9][0-9,]*(?:\.[0-9]+)?(?![\w-])")
 
@@ -130,7 +131,35 @@ PROTECTED = Evidence(
     ehlo=Histogram(),
     closed_after=Histogram(),
 )
+MIXED = replace(
+    PASSED,
+    kinds={"urgent": part(400, 400, 0.4), "normal": part(2960, 3000, 0.4), "reading": part(0, 0, 0.4)},
+    channels=(
+        ChannelLine("smtp", "smtp", "", 6.7, {"urgent": ChannelKind(400, 0, 400, 400, None)}, ()),
+        ChannelLine(
+            "alerts_api",
+            "http",
+            "",
+            49.3,
+            {"normal": ChannelKind(3010, 10, 3000, 2960, 2960)},
+            (
+                OutcomeLine("transient", "request", 503, "", "", 30),
+                OutcomeLine("timeout", "request", 0, "", "", 9),
+                OutcomeLine("protocol", "request", 0, "", "answer_too_long", 1),
+            ),
+        ),
+        ChannelLine(
+            "devices",
+            "mqtt",
+            "paho is not installed: pip install 'loadkit[mqtt]'",
+            None,
+            {"reading": ChannelKind(0, 0, 0, 0, None)},
+            (),
+        ),
+    ),
+)
 CASES = {
+    "channels": MIXED,
     "passed": PASSED,
     "failed": FAILED,
     "invalid": replace(
@@ -235,6 +264,7 @@ def test_sections_stand_in_order(case: str) -> None:
     titles = [line for line in render(CASES[case]).splitlines() if line in SECTIONS]
     left_out = {"DELIVERY"} if CASES[case].ledger is None else set()
     left_out |= set() if CASES[case].diagnosis else {"DIAGNOSIS"}
+    left_out |= set() if CASES[case].channels else {"CHANNELS"}
     wanted = [title for title in SECTIONS if title not in left_out]
     assert titles == wanted
 

@@ -11,7 +11,7 @@ from numpy.polynomial.legendre import leggauss
 
 from loadkit.scenario.curve import Curve
 
-_RATES = st.floats(0, 1e4)
+_RATES = st.just(0.0) | st.floats(1e-9, 1e4)  # scenarios have no smaller ones, and squares of much smaller ones are 0
 _LENGTHS = st.floats(0.1, 1e5)
 
 
@@ -55,6 +55,12 @@ def test_known_areas() -> None:
     assert Curve.sine(50, 50, 60, 120).area == pytest.approx(6000, rel=1e-14)
     assert Curve.sine(0.5, 0.5, 1, 0.5, peak_s=0.25).area == pytest.approx(0.25 + 1 / (2 * math.pi), rel=1e-14)
     assert Curve.points((0, 1, 1, 2), (5, 5, 20, 0)).area == 15
+
+
+def test_an_outline_has_both_sides_of_a_step() -> None:
+    times_s, rates = Curve.hold(5, 2).then(Curve.ramp(9, 1, 2)).outline()
+    assert times_s == pytest.approx([0, 2, 2, 4, 4])
+    assert rates == pytest.approx([5, 5, 9, 1, 1])
 
 
 def test_a_step_has_the_later_rate_and_nothing_lies_outside() -> None:
@@ -121,6 +127,13 @@ def test_a_cut_is_the_part_between(curve: Curve, one: float, two: float) -> None
     assert part.duration_s == pytest.approx(end_s - start_s)
     whole = float(np.diff(curve.area_at(np.array([start_s, end_s])))[0])
     assert part.area == pytest.approx(whole, rel=1e-6, abs=1e-9 * max(1.0, curve.area))
+
+
+def test_the_busiest_window_may_begin_between_steps() -> None:
+    """It loses 2 t / 399 at its begin and gains 3 - (t + 749 - 400) 3 / 1665 at its end until these are equal."""
+    curve = Curve.points((0, 399, 399, 400, 400, 2065), (0, 2, 0, 0, 3, 0))
+    start_s = curve.busiest(749)
+    assert start_s == pytest.approx((3 - 349 * 3 / 1665) / (2 / 399 + 3 / 1665))
 
 
 @given(_curves(), st.floats(0.01, 0.99), st.lists(st.floats(0, 1), min_size=1, max_size=20))

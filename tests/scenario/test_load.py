@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import example, given, settings
@@ -12,6 +13,7 @@ from loadkit.errors import Problem, ScenarioError, UsageError
 from loadkit.scenario.distributions import Constant, Lognormal, Table, Uniform
 from loadkit.scenario.guardrails import TargetAddress
 from loadkit.scenario.load import dump_effective, load_scenario, parse_scenario, read_scenario_text
+from loadkit.scenario.processes import POISSON
 from loadkit.scenario.quantities import exact_duration, exact_rate, exact_size
 from loadkit.scenario.schema import Scenario
 from loadkit.units import parse_duration, parse_rate, parse_size
@@ -72,7 +74,7 @@ def test_defaults() -> None:
     assert (timeouts.connect_s, timeouts.banner_s, timeouts.tls_s, timeouts.ehlo_s) == (30, 60, 30, 30)
     assert (timeouts.auth_s, timeouts.mail_s, timeouts.rcpt_s, timeouts.data_s) == (30, 60, 60, 60)
     assert (timeouts.dot_s, timeouts.quit_s) == (120, 5)
-    assert (load.executor, load.arrivals, load.queue, load.grace_s) == ("arrival_rate", "poisson", 10_000, 30)
+    assert (load.executor, load.arrivals, load.queue, load.grace_s) == ("arrival_rate", POISSON, 10_000, 30)
     assert scenario.messages["note"].recipients == Constant(1)
     assert (scenario.recipients.local_part, scenario.recipients.domain, scenario.recipients.count) == (
         "user",
@@ -93,7 +95,8 @@ def test_every_key_arrives(everything: Scenario) -> None:
     assert sessions.messages_per_session == Uniform(1, 20)
     assert (sessions.idle_timeout_s, sessions.local_addresses) == (90, ("127.0.0.2", "::1"))
     assert (sessions.timeouts.quit_s, sessions.retry.delay_s) == (1.5, 0.0005)
-    assert load.ramps == ((500 / 60, 500 / 60), (500 / 60, 400), (0, 0), (100, 0))
+    ends = [tuple(curve.rate_at(np.array([0.0, curve.duration_s]))) for curve in load.curves]
+    assert ends == [(500 / 60, 500 / 60), pytest.approx((500 / 60, 400)), (0, 0), (100, 0)]
     assert load.stage_names == {"warm-up": False, "rise": True, "pause": True, "again": True}
     assert kinds["order_notice"].size == Lognormal(12 * 1024, 40 * 1024, 1024**2)
     assert kinds["order_notice"].recipients == Table((1, 20), (0.9, 0.1))

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.arrivals import ARRIVALS
 
 from loadkit.errors import UsageError
 from loadkit.scenario.load import parse_scenario
@@ -122,14 +123,14 @@ def test_a_worker_without_a_session_is_refused(load: dict[str, Any], hint: str) 
     assert hint in refused.value.hint
 
 
-@settings(max_examples=30)
-@given(WORKERS, st.sampled_from(["even", "poisson"]), st.floats(min_value=0, max_value=4))
+@settings(max_examples=30, deadline=None)
+@given(WORKERS, st.sampled_from(ARRIVALS), st.floats(min_value=0, max_value=4))
 def test_arrivals_of_the_workers_add_up_to_those_of_the_measured_stages(
-    workers: int, arrivals: str, until_s: float
+    workers: int, arrivals: Any, until_s: float
 ) -> None:
     stages = [
         {"name": "up", "from": "0/s", "to": "500/s", "duration": "1s", "measure": False},
-        {"name": "hold", "rate": "500/s", "duration": "2s"},
+        {"name": "wave", "shape": {"sine": {"mean": "500/s", "amplitude": "400/s", "period": "1s"}}, "duration": "2s"},
     ]
     scenario = scenario_of({"executor": "arrival_rate", "arrivals": arrivals, "stages": stages})
     for end_s in (math.inf, until_s):

@@ -7,7 +7,9 @@ import pytest
 from support.mail import RUN, message
 
 from loadkit.errors import ExitCode, UsageError
-from sinks.intake import MAX_RUNS, Intake
+from loadkit.measure.ledger import MAX_KINDS
+from loadkit.smtp.stamp import Stamp
+from sinks.intake import MAX_RUNS, Channels, Intake
 from sinks.ledger_file import read_ledger, write_ledger
 
 if TYPE_CHECKING:
@@ -101,3 +103,28 @@ def test_what_is_no_ledger_is_refused(tmp_path: Path, text: str) -> None:
 def test_missing_ledger_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         read_ledger(tmp_path / "none.json")
+
+
+def test_what_came_by_other_channels_reads_back_equal_and_adds_up() -> None:
+    one, two = Intake(), Intake()
+    for intake, seqs in ((one, (0, 1, 1)), (two, (1, 2))):
+        for seq in seqs:
+            intake.channels.take(Stamp("abcdefgh", 0, seq, "alert", 1, 2), size_bytes=10, now=5.0)
+    intake = Intake.from_dict(json.loads(json.dumps(one.to_dict())))
+    intake.merge(two)
+    ledger = intake.channels.runs["abcdefgh"]["alert"]
+    assert (ledger.distinct, ledger.deliveries, ledger.duplicates, ledger.size_bytes) == (3, 5, 2, 50)
+    assert intake.to_dict("otherrun")["channels"] == {}
+    assert intake.deliveries == 0  # these are no mail
+
+
+def test_channels_take_a_bounded_number_of_runs_and_kinds() -> None:
+    channels = Channels()
+    for number in range(MAX_RUNS + 1):
+        channels.take(Stamp(f"run{number:06}", 0, 0, "alert"), size_bytes=1, now=1.0)
+    for number in range(MAX_KINDS + 5):
+        channels.take(Stamp("run000064", 0, 0, f"kind{number}"), size_bytes=1, now=1.0)
+    channels.take(None, size_bytes=1, now=1.0)
+    assert len(channels.runs) == MAX_RUNS
+    assert "run000000" not in channels.runs
+    assert len(channels.runs["run000064"]) == MAX_KINDS

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loadkit.smtp.attachment import AttachedFile
 from loadkit.smtp.message import (
     BODY_HEADER,
     BODY_LINE_BYTES,
@@ -108,13 +109,18 @@ def check_sum(content: bytes) -> None:
     assert int(told, 16) == zlib.crc32(body)
 
 
+def made(*files: tuple[str, int, str]) -> tuple[AttachedFile, ...]:
+    """Files by name, size in bytes and content type."""
+    return tuple(AttachedFile.random(*file) for file in files)
+
+
 TEMPLATES = {
     "text": Template.sized(subject="Order received", sender_domain="example.com"),
     "subject in any script": Template.sized(subject="订单已收到 Grüße " * 12, sender_domain="example.com"),
     "attachments": Template.with_attachments(
         subject="Notice",
         sender_domain="example.com",
-        attachments=(("a.pdf", 300, "application/pdf"), ("通知.csv", 1, "text/csv"), ("empty.bin", 0, "image/png")),
+        attachments=made(("a.pdf", 300, "application/pdf"), ("通知.csv", 1, "text/csv"), ("empty.bin", 0, "image/png")),
     ),
 }
 
@@ -194,7 +200,7 @@ def test_attachments_are_mime() -> None:
         ("one.bin", 1, "application/octet-stream"),
         ("none.png", 0, "image/png"),
     )
-    template = Template.with_attachments(subject="Notice", sender_domain="example.com", attachments=attachments)
+    template = Template.with_attachments(subject="Notice", sender_domain="example.com", attachments=made(*attachments))
     message = parse(unstuff(template.render_data(IDS, 12_000)))
     assert message.get_content_type() == "multipart/mixed"
     *attached, text = message.iter_parts()
@@ -210,7 +216,7 @@ def test_attachments_are_mime() -> None:
 def test_attachments_are_the_same_in_every_process() -> None:
     def make() -> bytes:
         template = Template.with_attachments(
-            subject="x", sender_domain="example.com", attachments=(("a.bin", 500, "image/png"),)
+            subject="x", sender_domain="example.com", attachments=made(("a.bin", 500, "image/png"))
         )
         return template.head.partition(b"\r\n\r\n")[2]
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-from support.programs import find_program
+from support.programs import find_program, need_root
 from support.waiting import wait_until
 
 from sinks.certificate import write_certificate
@@ -121,8 +120,7 @@ def running_postfix(
         settings: Further settings of ``main.cf``, or other values for those set here.
     """
     daemons = subprocess.check_output([find_program("postconf"), "-dh", "daemon_directory"], text=True).strip()
-    if os.geteuid() != 0:
-        pytest.skip("Postfix starts as root only")
+    need_root("Postfix starts")
     folder = Path(tempfile.mkdtemp(prefix="loadkit-postfix-"))
     folder.chmod(0o755)
     try:

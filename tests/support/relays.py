@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from support.postfix import free_port
-from support.programs import find_program
+from support.programs import find_program, need_root
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -130,8 +129,7 @@ def running_opensmtpd(relay_host: str, relay_port: int) -> Iterator[RunningRelay
 @contextmanager
 def _world() -> Iterator[Path]:
     """A folder with the lists of users and groups of this machine and those that the servers want."""
-    if os.geteuid() != 0:
-        pytest.skip("mail servers start as root only")
+    need_root("mail servers start")
     folder = Path(tempfile.mkdtemp(prefix="loadkit-relay-"))
     folder.chmod(0o755)
     try:

@@ -26,6 +26,7 @@ SHIPPED = {
     "professional",
     "provider_limits",
     "slow",
+    "stale_list",
     "station",
     "usl",
 }

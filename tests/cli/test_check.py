@@ -1,0 +1,98 @@
+"""`loadkit check`: words, lines, numbers, a page, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from loadkit.cli._bundled import bundled_scenarios
+from loadkit.cli.app import main
+from loadkit.errors import ExitCode
+
+ROOT = Path(__file__).parents[2]
+SCENARIO = """\
+scenario: x
+load: {stages: [{name: up, from: 0/s, to: 90/s, duration: 1m}, {name: hold, rate: 90/s, duration: 1m}]}
+sessions: {messages_per_session: 9}
+messages: {note: {size: 2KiB}}
+guardrails: {severity: warning}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "x.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return path
+
+
+def test_words_and_lines(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(file), "--service-time", "100ms"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{file}: valid\nScenario x, seed 1.\n")
+    assert "  ▁▁▁▁▂▂▂▂▃▃▃▃▄▄▄▄▅▅▅▅▆▆▆▆▇▇▇▇████" in shown
+    assert "About 9 sessions busy at the peak" in shown
+    assert "Warning: this would open 600 connections/min from one source; " in shown
+
+
+def test_numbers(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(file), "--json"]) == ExitCode.OK
+    (result,) = json.loads(capsys.readouterr().out)
+    assert (result["valid"], result["calendar"]) == (True, None)
+    assert result["forecast"]["messages"] == pytest.approx(45 * 60 + 90 * 60)
+    assert result["guardrails"]["breaches"][0]["expected"] == pytest.approx(600)
+    assert result["description"].startswith("Scenario x")
+
+
+def test_guardrails_can_be_errors(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(SCENARIO.replace("warning", "error"), encoding="utf-8")
+    assert main(["check", str(file)]) == ExitCode.USAGE
+    assert "Error: this would open 600 connections/min" in capsys.readouterr().out
+
+
+def test_a_page_of_one_scenario(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.html"
+    assert main(["check", str(file), "--html", str(page)]) == ExitCode.OK
+    assert "<h1>x: what will be sent</h1>" in page.read_text(encoding="utf-8")
+    assert capsys.readouterr().err == f"page: {page}\n"
+    assert main(["check", str(file), str(file), "--html", str(page)]) == ExitCode.USAGE
+    assert "--html draws one scenario" in capsys.readouterr().err
+    assert main(["check", str(file), "--html", str(tmp_path)]) == ExitCode.USAGE
+    assert "Is a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("service_time", ["0s", "50"])
+def test_a_service_time_is_a_time(file: Path, service_time: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(file), "--service-time", service_time]) == ExitCode.USAGE
+
+
+def test_a_terminal_without_blocks_gets_plain_characters(file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "loadkit", "check", str(file)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "  ....::::----====++++****####@@@@@@@@" in done.stdout
+    assert "?" not in done.stdout
+
+
+@pytest.mark.parametrize("name", bundled_scenarios())
+def test_a_bundled_scenario_is_checked_within_a_second(name: str) -> None:
+    """Of processor time, which others on the machine do not lengthen much."""
+
+    def used_s() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before_s = used_s()
+    subprocess.run([sys.executable, "-m", "loadkit", "check", name], cwd=ROOT, capture_output=True, check=True)
+    assert used_s() - before_s < 1
