@@ -127,7 +127,7 @@ def trial_text(scenario: dict[str, Any], trial: NextTrial, goals: Sequence[Goal]
     load = {key: scenario["load"][key] for key in ("arrivals", "queue", "grace") if key in scenario["load"]}
     limits = [goal.text for goal in goals if goal.limit_s is not None]
     changed = {
-        **scenario,
+        **{key: value for key, value in scenario.items() if key != "campaign"},
         "seed": trial.seed,
         "load": {**load, "stages": stages},
         "thresholds": {"transaction_duration": limits} if limits else {},

@@ -36,6 +36,8 @@ EXAMPLES = """\
 LEAST_TRIAL_S, MOST_TRIAL_S = 10.0, 3600.0
 LEAST_WIDTH = 0.01
 START_SHARE = 0.1
+CLOSED_LOOP_PER_S = 100.0
+"""What is taken for the highest rate of a scenario that has none."""
 
 
 def width_option(text: str) -> float:
@@ -156,8 +158,9 @@ def settings_of(
             goals.append(parse_goal(text))
         except ThresholdError as error:
             wrong.append(f"--objective {text!r}: {error}" + (f" ({error.fix})" if error.fix else ""))
-    rates = [rate for ramp in scenario.load.ramps for rate in ramp]
-    start_per_s = parse_rate(start) if start is not None else START_SHARE * max(rates, default=100.0)
+    curve = scenario.timetable.curve
+    peak_per_s = CLOSED_LOOP_PER_S if curve is None else curve.peak_per_s
+    start_per_s = parse_rate(start) if start is not None else START_SHARE * peak_per_s
     if start_per_s <= 0:
         wrong.append("--start must be above 0/s")
     if not LEAST_TRIAL_S <= trial_s <= MOST_TRIAL_S:

@@ -22,7 +22,7 @@ def trial(duration_s: float = 10.0, rate_per_s: float = 123.4567) -> NextTrial:
     return NextTrial(3, 0, rate_per_s, duration_s, Purpose.SEARCH, 4_294_967_295)
 
 
-@pytest.mark.parametrize("name", ["everything", "minimal", "sessions", "shared_messages"])
+@pytest.mark.parametrize("name", ["everything", "letters", "minimal", "sessions", "shapes", "shared_messages"])
 def test_a_trial_is_the_scenario_at_one_rate(name: str) -> None:
     scenario = load_scenario(GOOD / f"{name}.yaml")
     made = parse_scenario(trial_text(yaml.safe_load(dump_effective(scenario)), trial(), GOALS))
@@ -34,6 +34,18 @@ def test_a_trial_is_the_scenario_at_one_rate(name: str) -> None:
     assert (made.messages, made.senders, made.target) == (scenario.messages, scenario.senders, scenario.target)
     assert made.seed == 4_294_967_295
     assert [str(one) for one in made.threshold_list()] == ["transaction_duration: p(99) < 20ms"]
+
+
+def test_trials_of_a_campaign_have_their_own_load() -> None:
+    text = """
+scenario: shop
+campaign: {start: 2026-11-10T00:00, duration: 2d, volume: 500000/d, test: {compress: {from: 2d, to: 10m}}}
+messages: {note: {size: 2KiB}}
+"""
+    scenario = yaml.safe_load(dump_effective(parse_scenario(text)))
+    made = parse_scenario(trial_text(scenario, trial(), GOALS))
+    assert made.campaign is None
+    assert len(made.load.stages) == 11
 
 
 def test_long_trials_have_longer_batches() -> None:
