@@ -72,7 +72,9 @@ class TrialRunner:
         file.write_text(trial_text(self.scenario, trial, self.goals), encoding="utf-8")
         before = set(self._runs())
         command = [sys.executable, "-m", "loadkit", "run", str(file), "--results", str(self.folder), "--quiet"]
-        exit_code, said = _finished([*command, "--json", *self.options])
+        # The first trial has looked at the target.
+        looked = ["--no-preflight"] if trial.number > 1 else []
+        exit_code, said = _finished([*command, "--json", *looked, *self.options])
         made = [path for path in self._runs() if path not in before]
         if exit_code not in _RAN or not made:
             raise TrialError(f"trial {trial.number} could not be made: {said.strip() or exit_code}", exit_code)
