@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted(path for package in ("loadkit", "sinks") for path in (ROOT / package).rglob("*.py"))
 
 FOUNDATION = ("loadkit", "errors", "units")
-ORDER = ("smtp", "scenario", "measure", "analysis", "plan", "report")
+ORDER = ("smtp", "scenario", "logs", "measure", "analysis", "plan", "report")
 ALLOWED_AREAS = {
     "errors": (),
     "units": (),
@@ -34,7 +34,9 @@ ALLOWED_MODULES = {
         "loadkit.measure.ledger",
         # A profile is read as a scenario is.
         "loadkit.scenario.block",
+        "loadkit.scenario.document",
         "loadkit.scenario.findings",
+        "loadkit.scenario.includes",
         "loadkit.scenario.quantities",
         "loadkit.scenario.reading",
         "loadkit.scenario.texts",

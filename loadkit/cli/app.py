@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadkit import __version__
-from loadkit.cli import blast, capacity, check, list_runs, preflight, report, run, sink, worker
+from loadkit.cli import blast, capacity, check, init, list_runs, preflight, report, run, schema, sink, worker
 from loadkit.cli._output import print_data, print_error
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init", cls=init.InitCommand, epilog=f"\b\nExamples:\n{init.EXAMPLES}")(init.init)
 for _verb, _command, _examples in (
     ("run", run.run, run.EXAMPLES),
     ("blast", blast.blast, blast.EXAMPLES),
@@ -45,6 +46,7 @@ for _verb, _command, _examples in (
     ("report", report.report, report.EXAMPLES),
     ("list", list_runs.list_runs, list_runs.EXAMPLES),
     ("sink", sink.sink, sink.EXAMPLES),
+    ("schema", schema.schema, schema.EXAMPLES),
     ("worker", worker.worker, worker.EXAMPLES),
 ):
     app.command(_verb, epilog=f"\b\nExamples:\n{_examples}")(_command)

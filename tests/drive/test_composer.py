@@ -60,7 +60,6 @@ messages:
             ),
             None,
         ),
-        ("{arrivals: {gamma: {dispersion: 4}}, stages: [{name: a, rate: 3000/s, duration: 3s}]}", None),
         ("{executor: shared_messages, sessions: 17, messages: 9973}", 9973),
     ],
 )

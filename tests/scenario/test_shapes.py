@@ -23,6 +23,7 @@ from loadkit.scenario.quantities import exact_clock
 from loadkit.scenario.shapes import Shape
 
 GOOD = Path(__file__).parent / "good"
+README = Path(__file__).parents[2] / "README.md"
 
 _RATES = st.floats(0.01, 1000).map(lambda rate: round(rate, 3))
 _SHARES = st.floats(0.01, 1)
@@ -222,6 +223,14 @@ def test_the_peak_is_found(shape: str, duration_s: float, peak: float) -> None:
     assert Shape.model_validate(yaml.safe_load(shape)).curve(duration_s).peak_per_s == pytest.approx(peak, rel=2e-4)
 
 
+def test_a_spike_that_rounding_makes_longer_than_its_stage_fits_all_the_same() -> None:
+    """0.1 + 0.2 is more than 0.3."""
+    shape = Shape.model_validate({"spike": {"peak": "9/s", "rise": "100ms", "fall": "200ms"}})
+
+    assert list(shape.misfits(0.3)) == []
+    assert shape.curve(0.3).duration_s == 0.3
+
+
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
@@ -265,3 +274,17 @@ def test_a_month_of_minutes_is_quick() -> None:
     assert perf_counter() - started < 1
     assert area == pytest.approx(counts.sum() + 10 * 43_200 * 60, rel=1e-12)
     assert 15 < peak_per_s <= 30
+
+
+def test_the_shapes_of_the_readme_are_what_they_are_said_to_be(tmp_path: Path) -> None:
+    section = README.read_text().split("### Shapes of the rate\n")[1].split("\n### ")[0]
+    load = section.split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "november.csv").write_text("sent_at\n2026-11-11T00:00:05+08:00\n2026-11-11T00:01:07+08:00\n")
+
+    scenario = parse_scenario(f"scenario: x\n{load}messages: {{note: {{}}}}\n", base=tmp_path)
+
+    shapes = [stage.shape for stage in scenario.load.stages if stage.shape is not None]
+    assert [shape.parts is None for shape in shapes] == [True] * 7 + [False]
+    assert [stage.length_s for stage in scenario.load.stages][-2:] == [120, 3600]
+    assert scenario.timetable.curve is not None
+    assert scenario.timetable.curve.peak_per_s == 400
