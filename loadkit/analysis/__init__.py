@@ -1,1 +1,1 @@
-"""Runs into curves: pure functions on arrays, without I/O; results are frozen, read well and have a `to_dict`."""
+"""What runs mean: pure functions on arrays, without I/O; results are frozen, read well and have a `to_dict`."""

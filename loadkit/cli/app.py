@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadkit import __version__
-from loadkit.cli import blast, check, fit, init, list_runs, preflight, report, run, schema, sink, worker
+from loadkit.cli import (
+    blast,
+    capacity,
+    check,
+    fit,
+    init,
+    list_runs,
+    preflight,
+    report,
+    run,
+    schema,
+    sink,
+    worker,
+)
 from loadkit.cli._output import print_data, print_error
 
 if TYPE_CHECKING:
@@ -40,6 +53,7 @@ app.command("init", cls=init.InitCommand, epilog=f"\b\nExamples:\n{init.EXAMPLES
 for _verb, _command, _examples in (
     ("run", run.run, run.EXAMPLES),
     ("blast", blast.blast, blast.EXAMPLES),
+    ("capacity", capacity.capacity, capacity.EXAMPLES),
     ("check", check.check, check.EXAMPLES),
     ("preflight", preflight.preflight, preflight.EXAMPLES),
     ("fit", fit.fit, fit.EXAMPLES),
