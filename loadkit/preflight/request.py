@@ -14,7 +14,8 @@ from loadkit.scenario.mix import DEFAULT_SIZE, build_templates
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from loadkit.scenario.schema import MessageKind, Scenario
+    from loadkit.scenario.kinds import MessageKind
+    from loadkit.scenario.schema import Scenario
     from loadkit.smtp.fields import Correspondents
 
 _DNS_PORT = 53

@@ -20,7 +20,8 @@ from loadkit.scenario.texts import EnvironmentName, HeaderText, Prose, server_ur
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from loadkit.scenario.schema import MessageKind, Scenario
+    from loadkit.scenario.kinds import MessageKind
+    from loadkit.scenario.schema import Scenario
 
 SMTP = "smtp"
 """The channel of a kind that names none."""

@@ -29,7 +29,7 @@ from loadkit.units import format_size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from loadkit.scenario.schema import MessageKind
+    from loadkit.scenario.kinds import MessageKind
     from loadkit.smtp.message import Template
 
 MAX_TEXT_BYTES = 1024 * 1024

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadkit.scenario.curve import Curve
-    from loadkit.scenario.schema import MessageKind, Scenario, Stage
+    from loadkit.scenario.kinds import MessageKind
+    from loadkit.scenario.schema import Scenario
+    from loadkit.scenario.stages import Stage
 
 
 @dataclass(frozen=True, slots=True)

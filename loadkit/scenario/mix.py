@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from loadkit.scenario.schema import MessageKind, Scenario
+    from loadkit.scenario.kinds import MessageKind
+    from loadkit.scenario.schema import Scenario
     from loadkit.smtp.fields import Correspondents
     from loadkit.smtp.personal import PersonalTemplate
 

@@ -15,7 +15,7 @@ from support.arrivals import ARRIVALS
 from loadkit.scenario.arrivals import Schedule, schedule_of
 from loadkit.scenario.curve import Floats
 from loadkit.scenario.load import load_scenario, parse_scenario
-from loadkit.scenario.schema import Load
+from loadkit.scenario.stages import Load
 from loadkit.scenario.timetable import StageSpan
 
 # A rate of 0 invites a division by it, of which numpy only warns.

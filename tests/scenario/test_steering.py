@@ -14,7 +14,7 @@ from support.arrivals import ARRIVALS
 
 from loadkit.errors import UsageError
 from loadkit.scenario.arrivals import Schedule
-from loadkit.scenario.schema import Load
+from loadkit.scenario.stages import Load
 from loadkit.scenario.steering import Steering, steered_times
 
 
