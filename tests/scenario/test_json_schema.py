@@ -35,10 +35,15 @@ from sinks.behaviour.profile import Profile
 
 ROOT = Path(__file__).parents[2]
 GOOD = {
-    "scenario": [*ROOT.glob("scenarios/*.yaml"), *ROOT.glob("tests/scenario/good/*.yaml")],
+    "scenario": [
+        *ROOT.glob("scenarios/*.yaml"),
+        *ROOT.glob("tests/scenario/good/*.yaml"),
+        ROOT / "examples/campaign.yaml",
+    ],
+    "provider": [*ROOT.glob("loadkit/scenario/providers/*.yaml")],
     "profile": [*ROOT.glob("sinks/profiles/*.yaml"), ROOT / "examples" / "sink_profile.yaml"],
 }
-KINDS = ("scenario", "part", "profile")
+KINDS = ("scenario", "part", "profile", "provider")
 
 
 @pytest.fixture(scope="module")
