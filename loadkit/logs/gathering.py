@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -38,7 +38,8 @@ class Recent(Generic[Value]):
 
     def __init__(self, limit: int = MAX_KEYS) -> None:
         self._limit = limit
-        self._items: dict[bytes, Value] = {}
+        # An ordered one, because a plain dictionary takes ever longer to find its first key after many were taken out.
+        self._items: OrderedDict[bytes, Value] = OrderedDict()
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -59,7 +60,7 @@ class Recent(Generic[Value]):
         """Set a value; returns the value that was forgotten for it, if any."""
         forgotten = None
         if key not in self._items and len(self._items) >= self._limit:
-            forgotten = self._items.pop(next(iter(self._items)))
+            _, forgotten = self._items.popitem(last=False)
             self.dropped += 1
         self._items[key] = value
         return forgotten

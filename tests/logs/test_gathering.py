@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,23 @@ def test_a_full_map_forgets_its_oldest_key_and_says_so() -> None:
     recent.put(b"a", 3)
     assert recent.put(b"c", 4) == 3
     assert (b"a" in recent, recent.get(b"b"), len(recent), recent.dropped) == (False, 2, 2, 1)
+
+
+def seconds_to_forget(limit: int) -> float:
+    recent: Recent[int] = Recent(limit)
+    keys = [b"%d" % number for number in range(limit + 20_000)]
+    for key in keys[:limit]:
+        recent.put(key, 0)
+    started = time.process_time()
+    for key in keys[limit:]:
+        recent.put(key, 0)
+    assert recent.dropped == 20_000
+    return time.process_time() - started
+
+
+def test_a_large_full_map_forgets_as_fast_as_a_small_one() -> None:
+    ratios = [seconds_to_forget(40_000) / seconds_to_forget(100) for _ in range(3)]
+    assert min(ratios) < 5  # many times that with a plain dictionary
 
 
 def test_arrivals_on_too_many_days_are_dropped_and_counted() -> None:
