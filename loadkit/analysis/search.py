@@ -171,12 +171,14 @@ class Search:
     def _reason(self, books: Books, step: int | None) -> str:
         if step is not None:
             return "the time is used up"
-        if books.out_of_reach is not None and any(result.upper_per_s is None for result in self.results()):
-            return f"the load generator can't drive {self.settings.rate_per_s(books.out_of_reach):,.4g}/s"
         narrow = all(
             result.width is not None and result.width <= self.settings.width * (1 + 1e-4) for result in self.results()
         )
-        return "every bracket is narrow enough" if narrow else "no load is left that would tell more"
+        if narrow:
+            return "every bracket is narrow enough"
+        if books.out_of_reach is not None:
+            return f"the load generator can't drive {self.settings.rate_per_s(books.out_of_reach):,.4g}/s"
+        return "no load is left that would tell more"
 
     def results(self) -> tuple[GoalResult, ...]:
         """What is known so far, by goal."""

@@ -67,6 +67,8 @@ def _result_lines(result: GoalResult, lowest: float | None) -> Iterator[Text]:
     facts = [f"{result.trials} trials"]
     if result.void:
         facts.append(f"{result.void} void")
+    if result.out_of_reach_per_s is not None:
+        facts.append(f"the load generator can't drive {rate_text(result.out_of_reach_per_s)}")
     if result.undecided_per_s:
         facts.append(f"undecided at {', '.join(map(rate_text, result.undecided_per_s))}")
     # The smallest of the goals' bounds is the capacity, and it alone is confirmed.
@@ -81,10 +83,7 @@ def _bracket(result: GoalResult) -> str:
     if result.lower_per_s is None:
         return f"no rate was found that surely meets it; {rate_text(result.upper_per_s)} is too much"
     if result.upper_per_s is None:
-        more = ""
-        if result.out_of_reach_per_s is not None:
-            more = f"; the load generator can't drive {rate_text(result.out_of_reach_per_s)}"
-        return f"at least {rate_text(result.lower_per_s)}{more}"
+        return f"at least {rate_text(result.lower_per_s)}"
     assert result.width is not None
     why = f", which {result.criterion.value} rules out" if result.criterion else ""
     upper = rate_text(result.upper_per_s)
