@@ -30,7 +30,7 @@ check: $(READY)  ## Format, lint, types, tests
 	$(TESTS)
 
 bench: $(READY)  ## The bounds on what loadkit and its sinks cost
-	$(BIN)/python -m benchmarks --only generators --only sinks --only tls
+	$(BIN)/python -m benchmarks --only generators --only sinks --only tls --only rendering
 
 bench-peers: $(READY)  ## Every installed load generator on the same work, and how loadkit grows with its workers
 	$(BIN)/python -m benchmarks --only peers --only scaling

@@ -11,15 +11,20 @@ from dataclasses import asdict
 from benchmarks.beside_generators import compare_generators
 from benchmarks.beside_peers import Table, compare_peers
 from benchmarks.beside_sinks import compare_sinks
+from benchmarks.coverage import compare_coverage
 from benchmarks.merging import compare_merging
 from benchmarks.rendering import Costs, compare_rendering, measure_costs
 from benchmarks.running import Finding, machine
 from benchmarks.scaling import compare_scaling
+from benchmarks.searching import compare_search
 from benchmarks.tls import compare_tls
 
 ROUNDS = 5
 
 Compare = Callable[[int, int], list[Finding] | Table | Costs]
+
+WITHOUT_PROGRAMS = {"merging", "coverage", "features", "search"}
+"""Parts that neither start nor pin another program."""
 
 PARTS: dict[str, Compare] = {
     "generators": compare_generators,
@@ -30,6 +35,8 @@ PARTS: dict[str, Compare] = {
     "rendering": compare_rendering,
     "features": lambda _messages, rounds: measure_costs(rounds),
     "merging": lambda _messages, _rounds: compare_merging(),
+    "coverage": lambda _messages, _rounds: compare_coverage(),
+    "search": lambda _messages, _rounds: compare_search(),
 }
 
 
@@ -41,13 +48,14 @@ def main() -> int:
     parser.add_argument("--only", choices=list(PARTS), action="append", help="leave out the others; repeatable")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     arguments = parser.parse_args()
+    parts = arguments.only or list(PARTS)
     missing = [name for name in ("smtp-source", "smtp-sink", "taskset") if shutil.which(name) is None]
-    if missing:
+    if missing and not set(parts) <= WITHOUT_PROGRAMS:
         print(f"not installed: {', '.join(missing)} (Debian: postfix, util-linux)")
         return 1
     found: dict[str, list[Finding] | Table | Costs] = {}
     before = machine()
-    for name in arguments.only or PARTS:
+    for name in parts:
         found[name] = PARTS[name](arguments.long, arguments.rounds)
         if not arguments.json:
             print(_text(found[name]), flush=True)

@@ -10,6 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from loadkit.analysis.demand import fit_demand
+    from loadkit.analysis.latency import fit_latency
+    from loadkit.analysis.scalability import fit_scalability
     from loadkit.drive.users import SmtpUser
     from loadkit.measure.store import Run, list_runs, open_run
     from loadkit.scenario.load import load_scenario
@@ -17,12 +20,26 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Run", "Scenario", "SmtpUser", "__version__", "list_runs", "load_scenario", "open_run"]
+__all__ = [
+    "Run",
+    "Scenario",
+    "SmtpUser",
+    "__version__",
+    "fit_demand",
+    "fit_latency",
+    "fit_scalability",
+    "list_runs",
+    "load_scenario",
+    "open_run",
+]
 
 _HOMES = {
     "Run": "loadkit.measure.store",
     "Scenario": "loadkit.scenario.schema",
     "SmtpUser": "loadkit.drive.users",
+    "fit_demand": "loadkit.analysis.demand",
+    "fit_latency": "loadkit.analysis.latency",
+    "fit_scalability": "loadkit.analysis.scalability",
     "list_runs": "loadkit.measure.store",
     "load_scenario": "loadkit.scenario.load",
     "open_run": "loadkit.measure.store",

@@ -102,3 +102,9 @@ class ProviderError(ScenarioError):
     """A provider's limit profile is wrong; holds every problem found, as for a scenario."""
 
     place = "the provider's limits; nothing was sent"
+
+
+class TableError(ScenarioError):
+    """A table of measurements is wrong; holds every problem found, as for a scenario."""
+
+    place = "the table; nothing was fitted"

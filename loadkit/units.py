@@ -25,11 +25,17 @@ _NEXT_UNIT_BYTES = 1023.5
 
 # Digits are bounded so that a hostile input can't make float() or int() work for long.
 _NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,9})?)"
+# Patterns are kept to what JSON Schema's regular expressions have too.
+DURATION_PATTERN = rf"(?:{_NUMBER}\s*(?:us|ms|s|min|m|h|d)\s*)+"
+SIZE_PATTERN = _NUMBER + r"\s*(B|KiB|MiB|GiB|kB|KB|MB|GB)"
+RATE_PATTERN = _NUMBER + r"\s*/\s*(s|min|m|h|d)"
+RATIO_PATTERN = _NUMBER + r"\s*%"
+
 _DURATION_PART = re.compile(_NUMBER + r"\s*(us|ms|s|min|m|h|d)")
-_DURATION = re.compile(rf"(?:{_NUMBER}\s*(?:us|ms|s|min|m|h|d)\s*)+")
-_SIZE = re.compile(_NUMBER + r"\s*(B|KiB|MiB|GiB|kB|KB|MB|GB)")
-_RATE = re.compile(_NUMBER + r"\s*/\s*(s|min|m|h|d)")
-_PERCENT = re.compile(_NUMBER + r"\s*%")
+_DURATION = re.compile(DURATION_PATTERN)
+_SIZE = re.compile(SIZE_PATTERN)
+_RATE = re.compile(RATE_PATTERN)
+_PERCENT = re.compile(RATIO_PATTERN)
 
 
 class UnitError(ValueError):

@@ -34,7 +34,9 @@ ALLOWED_MODULES = {
         "loadkit.measure.ledger",
         # A profile is read as a scenario is.
         "loadkit.scenario.block",
+        "loadkit.scenario.document",
         "loadkit.scenario.findings",
+        "loadkit.scenario.includes",
         "loadkit.scenario.quantities",
         "loadkit.scenario.reading",
         "loadkit.scenario.texts",

@@ -74,6 +74,14 @@ Allow = Annotated[
         help="Let load go to this host besides loopback; repeatable. Only for servers that you may load.",
     ),
 ]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Another value for a key of the scenario, such as load.stages.hold.rate=300/s; repeatable.",
+    ),
+]
 NoPreflight = Annotated[
     bool, typer.Option("--no-preflight", help="Don't look at a target beyond this machine before load.")
 ]

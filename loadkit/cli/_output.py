@@ -45,6 +45,13 @@ def print_rendered_note(renderable: RenderableType) -> None:
     print_note(_rendered(renderable, sys.stderr))
 
 
+def as_text(renderable: RenderableType) -> str:
+    """A rich text as plain text, as wide as in a pipe."""
+    from io import StringIO
+
+    return _rendered(renderable, StringIO())
+
+
 def _rendered(renderable: RenderableType, stream: TextIO) -> str:
     from rich.console import Console
 

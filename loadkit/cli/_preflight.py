@@ -51,7 +51,7 @@ def preflight_before_run(scenario: Scenario, target: TargetAddress, *, quiet: bo
     """
     if not quiet:
         print_note(f"preflight: looking at {target}, --no-preflight leaves it out")
-    outcome = _look(ProbeRequest(target, needs_of(scenario, target), sender_domain=scenario.senders.domain))
+    outcome = _look(ProbeRequest(target, needs_of(scenario, target), sender_domain=scenario.senders.dns_domain))
     shown = [finding for finding in outcome.findings if finding.severity in _SPOILING]
     if shown and not (quiet and outcome.passed):
         print_rendered_note(findings_table(shown))

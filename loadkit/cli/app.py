@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadkit import __version__
-from loadkit.cli import blast, check, init, list_runs, preflight, report, run, sink, worker
+from loadkit.cli import (
+    blast,
+    capacity,
+    check,
+    fit,
+    init,
+    list_runs,
+    preflight,
+    report,
+    run,
+    schema,
+    sink,
+    worker,
+)
 from loadkit.cli._output import print_data, print_error
 
 if TYPE_CHECKING:
@@ -40,11 +53,14 @@ app.command("init", cls=init.InitCommand, epilog=f"\b\nExamples:\n{init.EXAMPLES
 for _verb, _command, _examples in (
     ("run", run.run, run.EXAMPLES),
     ("blast", blast.blast, blast.EXAMPLES),
+    ("capacity", capacity.capacity, capacity.EXAMPLES),
     ("check", check.check, check.EXAMPLES),
     ("preflight", preflight.preflight, preflight.EXAMPLES),
+    ("fit", fit.fit, fit.EXAMPLES),
     ("report", report.report, report.EXAMPLES),
     ("list", list_runs.list_runs, list_runs.EXAMPLES),
     ("sink", sink.sink, sink.EXAMPLES),
+    ("schema", schema.schema, schema.EXAMPLES),
     ("worker", worker.worker, worker.EXAMPLES),
 ):
     app.command(_verb, epilog=f"\b\nExamples:\n{_examples}")(_command)

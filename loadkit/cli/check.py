@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from loadkit.cli._bundled import find_scenario
-from loadkit.cli._options import AsJson, duration_text
+from loadkit.cli._options import AsJson, Overrides, duration_text
 from loadkit.cli._output import print_data, print_error, print_json, print_note
 from loadkit.errors import ExitCode, LoadkitError, ScenarioError, UsageError
 from loadkit.units import parse_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from loadkit.report.forecast import Outlook
 
 EXAMPLES = """\
   loadkit check promotion --html promotion.html
-  loadkit check my/*.yaml --json"""
+  loadkit check my/*.yaml --set load.stages.hold.rate=300/s --json"""
 
 _PIPE_COLUMNS = 64
 _MOST_COLUMNS = 100
@@ -45,6 +47,7 @@ def check(
             help="The target's time for one message, from which sessions under way follow.",
         ),
     ] = "50ms",
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Say in words what scenarios would send, or what is wrong.
@@ -57,7 +60,7 @@ def check(
     service_time_s = parse_duration(service_time)
     if service_time_s <= 0:
         raise UsageError("--service-time must be more than 0", hint="such as 50ms")
-    results = [_check_one(name, service_time_s) for name in files]
+    results = [_check_one(name, overrides or (), service_time_s) for name in files]
     if as_json:
         print_json([_as_dict(name, result) for name, result in zip(files, results, strict=True)])
     else:
@@ -68,12 +71,12 @@ def check(
         raise typer.Exit(ExitCode.USAGE)
 
 
-def _check_one(name: str, service_time_s: float) -> Outlook | LoadkitError:
+def _check_one(name: str, overrides: Sequence[str], service_time_s: float) -> Outlook | LoadkitError:
     from loadkit.report.forecast import outlook_of
     from loadkit.scenario.load import load_scenario
 
     try:
-        return outlook_of(load_scenario(find_scenario(name)), service_time_s=service_time_s)
+        return outlook_of(load_scenario(find_scenario(name), overrides=overrides), service_time_s=service_time_s)
     except LoadkitError as error:
         return error
 

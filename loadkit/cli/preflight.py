@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadkit.cli._bundled import find_scenario
-from loadkit.cli._options import Allow, AsJson
+from loadkit.cli._options import Allow, AsJson, Overrides
 from loadkit.cli._output import print_json, print_summary
-from loadkit.errors import ExitCode
+from loadkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from loadkit.preflight.request import ProbeRequest
+    from loadkit.scenario.schema import Scenario
 
 EXAMPLES = """\
   loadkit preflight 127.0.0.1:2525 --scenario promotion
@@ -30,6 +31,7 @@ def preflight(
             metavar="SCENARIO", help="Judge for this scenario: its TLS, login, sizes, senders; its allowed hosts."
         ),
     ] = None,
+    overrides: Overrides = None,
     sender_domain: Annotated[
         str | None,
         typer.Option(metavar="DOMAIN", help="Look up SPF and DMARC of this domain instead of the scenario's senders."),
@@ -54,8 +56,12 @@ def preflight(
     """
     from loadkit.cli._preflight import render_preflight
     from loadkit.preflight.look import look
+    from loadkit.scenario.load import load_scenario
 
-    outcome = look(_request(target, scenario, sender_domain, dkim_selector, blocklists, resolver, allow))
+    if overrides and scenario is None:
+        raise UsageError("--set needs --scenario", hint="name the scenario whose keys it changes")
+    loaded = load_scenario(find_scenario(scenario), overrides=overrides or ()) if scenario is not None else None
+    outcome = look(_request(target, loaded, sender_domain, dkim_selector, blocklists, resolver, allow))
     if as_json:
         print_json(outcome.to_dict())
     else:
@@ -66,7 +72,7 @@ def preflight(
 
 def _request(  # noqa: PLR0917 - the options, in their order
     target: str,
-    scenario: str | None,
+    loaded: Scenario | None,
     sender_domain: str | None,
     dkim_selector: str | None,
     blocklists: list[str] | None,
@@ -75,12 +81,10 @@ def _request(  # noqa: PLR0917 - the options, in their order
 ) -> ProbeRequest:
     from loadkit.cli._target import allowed_target
     from loadkit.preflight.request import Needs, ProbeRequest, check_domain, needs_of, parse_resolver
-    from loadkit.scenario.load import load_scenario
 
-    loaded = load_scenario(find_scenario(scenario)) if scenario is not None else None
     allowed = (*(loaded.target.allow if loaded is not None else ()), *(allow or ()))
     address = allowed_target(target_url(target), allowed)
-    domain = sender_domain or (loaded.senders.domain if loaded is not None else "")
+    domain = sender_domain or (loaded.senders.dns_domain if loaded is not None else "")
     return ProbeRequest(
         target=address,
         needs=needs_of(loaded, address) if loaded is not None else Needs(),

@@ -13,6 +13,7 @@ from loadkit.cli._options import (
     Allow,
     AsJson,
     NoPreflight,
+    Overrides,
     Quiet,
     ResultsDir,
     SinkEngine,
@@ -42,6 +43,7 @@ def run(
         str | None,
         typer.Option(metavar="URL", help="smtp://, smtps:// or lmtp://host:port instead of the scenario's own."),
     ] = None,
+    overrides: Overrides = None,
     results_dir: ResultsDir = DEFAULT_RESULTS,
     compress_s: Annotated[
         float | None,
@@ -151,7 +153,7 @@ def run(
     from sinks.options import Engine, SinkOptions
 
     path = find_scenario(scenario)
-    loaded = load_scenario(path)
+    loaded = load_scenario(path, overrides=overrides or ())
     if seed is not None:
         loaded = loaded.model_copy(update={"seed": seed})
     if web and (master or workers is not None):

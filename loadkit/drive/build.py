@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loadkit.scenario.guardrails import TargetAddress
-    from loadkit.scenario.schema import Auth, Scenario, Sessions, Timeouts
+    from loadkit.scenario.schema import Auth, Scenario
+    from loadkit.scenario.sessions import Sessions, Timeouts
 
 _NO_LIMIT = 2**62
 # Stop points before the first transaction: each message is then a connection of its own.

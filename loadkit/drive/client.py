@@ -83,6 +83,7 @@ class SmtpClient:
         paths = tuple(_path(recipient) for recipient in recipients)
         template = Template.from_eml(content)
         utf8 = () if "".join((sender, *recipients)).isascii() else (b"SMTPUTF8",)
+        needs = tuple(dict.fromkeys(utf8 + template.needs))
         kind = _kind(name)
         begun, begun_unix_s = perf_counter(), time.time()
 
@@ -90,7 +91,7 @@ class SmtpClient:
             ids = self._ids.lines(self._sent, begun_unix_s, begun_unix_s + now - begun, kind)
             render = template.render_bdat if session.dialogue.chunking else template.render_data
             size = len(ids) + BODY_LINE_BYTES + len(template.head)
-            return Transaction(_path(sender), paths, render(ids, size), size, utf8 + template.needs)
+            return Transaction(_path(sender), paths, render(ids, size), size, needs)
 
         outcome = self._transact(compose)
         self._sent += 1

@@ -14,7 +14,7 @@ from loadkit.drive.session import Wiring
 from loadkit.drive.tls import client_context
 from loadkit.errors import UsageError
 from loadkit.scenario.guardrails import check_recipient_domain, check_target, parse_target_url
-from loadkit.scenario.schema import Timeouts
+from loadkit.scenario.sessions import Timeouts
 from loadkit.smtp.state import DialogueSettings
 
 if TYPE_CHECKING:

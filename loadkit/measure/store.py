@@ -280,7 +280,7 @@ def rebuild_summary(run: Run) -> Summary:
         RunFolderError: If the folder has no timeline, or a file of it is damaged.
     """
     path, facts = run.head.path, run.facts
-    plan = _plan_from_dict(facts["plan"])
+    plan = plan_from_dict(facts["plan"])
     timeline, generator = read_table(path / _TIMELINE), read_table(path / _GENERATOR)
     if timeline is None:
         raise RunFolderError(f"{path} has no timeline", hint="the run ended before its first second was over")
@@ -388,7 +388,8 @@ def _stage_to_dict(stage: Stage) -> dict[str, Any]:
     return dataclasses.asdict(stage) | {"end_s": stage.end_s if np.isfinite(stage.end_s) else None}
 
 
-def _plan_from_dict(data: Mapping[str, Any]) -> RunPlan:
+def plan_from_dict(data: Mapping[str, Any]) -> RunPlan:
+    """The plan of a run, as ``run.json`` holds it."""
     stages = tuple(
         Stage(one["name"], one["start_s"], np.inf if one["end_s"] is None else one["end_s"], one["measured"])
         for one in data["stages"]

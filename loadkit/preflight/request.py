@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from loadkit.scenario.schema import MessageKind, Scenario
+    from loadkit.smtp.fields import Correspondents
 
 _DNS_PORT = 53
 # Where a run stops so early, no envelope reaches the target.
@@ -109,7 +110,7 @@ def needs_of(scenario: Scenario, target: TargetAddress) -> Needs:
     per_session = sessions.messages_per_session
     envelope = sessions.stop_after not in _WITHOUT_ENVELOPE
     people = scenario.correspondents
-    by_all, by_some = _extensions(scenario) if envelope else ((), ())
+    by_all, by_some = _extensions(people, mail) if envelope else ((), ())
     return Needs(
         starttls=scenario.target.tls == "starttls",
         tls_minimum=scenario.target.tls_minimum,
@@ -129,13 +130,12 @@ def needs_of(scenario: Scenario, target: TargetAddress) -> Needs:
     )
 
 
-def _extensions(scenario: Scenario) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _extensions(people: Correspondents, mail: list[MessageKind]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Extensions that every message needs, and that only some of them need."""
-    people = scenario.correspondents
     addresses = {"SMTPUTF8"} if not (people.sender.at(0) + people.recipient.at(0)).isascii() else set()
     needed = [
         addresses | {need.decode() for need in template.needs}
-        for kind in scenario.messages.values()
+        for kind in mail
         for template in build_templates(kind, people)
     ]
     by_all = set.intersection(*needed)

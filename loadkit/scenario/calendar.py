@@ -176,10 +176,7 @@ def _occurrences(campaign: Campaign) -> Iterator[_Occurrence]:
         curve = event.curve
         for name, start_s in _starts(campaign, event):
             end_s = min(start_s + event.length_s, campaign.duration_s)
-            if end_s <= 0 or start_s >= campaign.duration_s:
-                continue
-            begun_s = max(start_s, 0.0)
-            yield _Occurrence(name, begun_s, end_s, curve.cut(begun_s - start_s, end_s - start_s))
+            yield _Occurrence(name, start_s, end_s, curve.cut(0.0, end_s - start_s))
 
 
 def _occurrences_within_bounds(campaign: Campaign) -> list[_Occurrence]:
@@ -202,7 +199,7 @@ def _starts(campaign: Campaign, event: Event) -> Iterator[tuple[str, float]]:
     while day <= campaign.end.date():
         midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - local, as all moments of a campaign
         start_s = campaign.elapsed_s(midnight + time_of_day)
-        if start_s >= 0:
+        if 0 <= start_s < campaign.duration_s:
             yield f"{event.name}-{day.isoformat()}", start_s
         day += timedelta(days=1)
 

@@ -15,7 +15,7 @@ from loadkit.scenario.block import Block
 from loadkit.scenario.findings import Finding, FindingsError
 from loadkit.scenario.guardrails import check_target, host_of_url
 from loadkit.scenario.quantities import Flag, PositiveDuration, WholeNumber
-from loadkit.scenario.texts import EnvironmentName, HeaderText, Prose, accepted_by
+from loadkit.scenario.texts import EnvironmentName, HeaderText, Prose, server_url, text_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,22 +79,24 @@ def _check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     return headers
 
 
-HttpUrl = Annotated[str, accepted_by(parse_http_url)]
-MqttUrl = Annotated[str, accepted_by(parse_mqtt_url)]
-Topic = Annotated[str, AfterValidator(_check_topic)]
+HttpUrl = Annotated[str, *server_url(parse_http_url, "[Hh][Tt][Tt][Pp][Ss]?", "http://127.0.0.1:8080/alerts")]
+MqttUrl = Annotated[str, *server_url(parse_mqtt_url, "[Mm][Qq][Tt][Tt][Ss]?", "mqtt://127.0.0.1:1883")]
+Topic = Annotated[str, AfterValidator(_check_topic), text_schema(r"[^+#]+", "a topic", "plant/line1")]
 
 
 class _Endpoint(Block):
-    """What both kinds of channels have.
-
-    `connections` are Locust users, each of which carries one message at a time.
-    """
+    """What both kinds of channels have."""
 
     connections: WholeNumber = Field(10, ge=1, le=10_000)
+    """Open connections at most; each is a Locust user that carries one message at a time."""
     queue: WholeNumber = Field(10_000, ge=0, le=10_000_000)
+    """Messages that may wait for a connection; over it they are shed."""
     timeout_s: PositiveDuration = Field(30.0, alias="timeout")
+    """The longest that a message may take once it has a connection, with the time to open that."""
     verify: Flag | None = None
+    """Whether certificates are verified: everywhere but on this machine unless told."""
     body: str | None = Field(None, max_length=100_000)
+    """What is sent, with {id} and {kind} filled in, instead of a JSON object of the message's size."""
 
     @model_validator(mode="after")
     def _body_has_known_placeholders(self) -> Self:
@@ -109,22 +111,32 @@ class HttpEndpoint(_Endpoint):
     """An HTTP API: one request for each message."""
 
     url: HttpUrl | None = None
+    """http:// or https://host:port/path; without it the bundled sink, where that is the target too."""
     method: Literal["POST", "PUT"] = "POST"
+    """Method of the requests."""
     content_type: HeaderText = "application/json"
+    """What the content is said to be."""
     headers: Annotated[dict[str, HeaderText], AfterValidator(_check_headers)] = Field(
         default_factory=dict, max_length=_MAX_HEADERS
     )
+    """Further headers of every request."""
     token_env: EnvironmentName | None = None
+    """Environment variable with a token, sent as Authorization: Bearer."""
 
 
 class MqttEndpoint(_Endpoint):
     """An MQTT broker: one published message for each message."""
 
     url: MqttUrl | None = None
+    """mqtt:// or mqtts://host:port; without it the bundled sink, where that is the target too."""
     topic: Topic
+    """Where messages are published."""
     qos: Literal[0, 1] = 1
+    """Quality of service: with 1 a message is done when the broker acknowledges it, with 0 when it is written."""
     username_env: EnvironmentName | None = None
+    """Environment variable with the user's name."""
     password_env: EnvironmentName | None = None
+    """Environment variable with the password."""
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
@@ -134,15 +146,16 @@ class MqttEndpoint(_Endpoint):
 
 
 class Channel(Block):
-    """One way; kinds of messages name it.
-
-    `left_out` says why the messages of its kinds are not sent; where it is empty they are.
-    """
+    """One way; kinds of messages name it."""
 
     http: HttpEndpoint | None = None
+    """An HTTP API."""
     mqtt: MqttEndpoint | None = None
+    """An MQTT broker."""
     optional: Flag = False
+    """Whether a run goes on without its messages where the library for it is not installed."""
     left_out: Prose = Field("", max_length=1000)
+    """Why its messages are not sent; where it is empty they are."""
 
     @model_validator(mode="after")
     def _one_protocol(self) -> Self:

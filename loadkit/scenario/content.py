@@ -5,9 +5,10 @@ from __future__ import annotations
 import mimetypes
 import os
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, model_validator
 
@@ -16,7 +17,7 @@ from loadkit.scenario.block import Block
 from loadkit.scenario.findings import Finding, FindingsError, raise_findings, suggest
 from loadkit.scenario.guardrails import ascii_domain
 from loadkit.scenario.quantities import MAX_SIZE_BYTES, Size, WholeNumber
-from loadkit.scenario.texts import ContentType, Domain, EnvironmentName, FileName, find_beside
+from loadkit.scenario.texts import PATH_SCHEMA, ContentType, Domain, EnvironmentName, FileName, find_beside
 from loadkit.smtp.attachment import AttachedFile
 from loadkit.smtp.fields import FIELDS, Correspondents, Text, parse_text, unknown_fields
 from loadkit.smtp.mime import Letter
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from loadkit.scenario.schema import MessageKind
+    from loadkit.smtp.message import Template
 
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_FILES = 1000
@@ -48,8 +50,16 @@ def field_findings(text: str) -> Iterator[Finding]:
         yield Finding(f"has no field {{{name}}}", fix=f"{guess} ({{{{{name}}}}} for the word in braces)")
 
 
-def _find_text(value: object, info: ValidationInfo) -> Path:
+def _find_file(value: object, info: ValidationInfo) -> Path:
+    """The path of a file that has an end, as devices and pipes do not."""
     path = find_beside(value, info)
+    if not path.is_file():
+        raise ValueError(f"{value!r} is not a file")
+    return path
+
+
+def _find_text(value: object, info: ValidationInfo) -> Path:
+    path = _find_file(value, info)
     raise_findings(field_findings(read_text_file(path)))
     return path
 
@@ -101,7 +111,7 @@ def folder_files(folder: Path) -> list[Path]:
 def _find_key(value: object, info: ValidationInfo) -> Path:
     if "PRIVATE KEY" in str(value):  # which is not repeated
         raise FindingsError(Finding("is a key and not the name of its file", fix="keep the secret out of the file"))
-    path = find_beside(value, info)
+    path = _find_file(value, info)
     check_key(read_key_file(path))
     return path
 
@@ -113,7 +123,8 @@ def read_key_file(path: Path) -> bytes:
         ValueError: If it can't be read.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_TEXT_BYTES)
     except OSError as error:
         raise ValueError(f"{path.name!r} can't be read: {error.strerror}") from error
 
@@ -135,16 +146,21 @@ def check_key(key: bytes) -> None:
         raise ValueError("is not a private RSA key in PEM without password")  # noqa: TRY004 - of what was written
 
 
-TextFile = Annotated[Path, BeforeValidator(_find_text), PlainSerializer(str)]
-Folder = Annotated[Path, BeforeValidator(_find_folder), PlainSerializer(str)]
-KeyFile = Annotated[Path, BeforeValidator(_find_key), PlainSerializer(str)]
+TextFile = Annotated[Path, BeforeValidator(_find_text), PlainSerializer(str), PATH_SCHEMA]
+Folder = Annotated[Path, BeforeValidator(_find_folder), PlainSerializer(str), PATH_SCHEMA]
+KeyFile = Annotated[Path, BeforeValidator(_find_key), PlainSerializer(str), PATH_SCHEMA]
 
 
 class Content(Block):
     """A text: as written, or the file that holds it."""
 
+    one_of: ClassVar[bool] = True
+    shorthand: ClassVar[Mapping[str, Any]] = {"type": "string", "minLength": 1}
+
     text: str | None = Field(None, min_length=1, max_length=MAX_TEXT_BYTES)
+    """The text."""
     file: TextFile | None = None
+    """The file that holds it, relative to the scenario."""
 
     @model_validator(mode="before")
     @classmethod
@@ -176,9 +192,13 @@ class Attachment(Block):
     """A file in a message: of a given size with pseudo-random bytes, or one of a directory for each message."""
 
     name: FileName | None = None
+    """Its name."""
     size_bytes: Size | None = Field(None, alias="size")
+    """Its size before it is encoded."""
     type: ContentType | None = None
+    """Its content type."""
     folder: Folder | None = Field(None, alias="from")
+    """A directory, relative to the scenario, whose files messages take turns with, instead of the other keys."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -220,11 +240,18 @@ def _type_of(path: Path) -> str:
 class Dkim(Block):
     """A DKIM signature: a real one with a key, else only a header of its form and length."""
 
+    shorthand: ClassVar[Mapping[str, Any]] = {"const": "sized"}
+
     domain: Domain | None = None
+    """Whose signature it is; that of the senders unless told."""
     selector: Domain = "loadkit"
+    """Name of the key, below _domainkey of the domain in DNS."""
     bits: WholeNumber | None = None
+    """Length of the RSA key that a signature without key looks like; 2048 unless told."""
     key: KeyFile | None = None
+    """File with the private RSA key in PEM, relative to the scenario."""
     key_env: EnvironmentName | None = None
+    """Environment variable with the key."""
 
     @model_validator(mode="before")
     @classmethod
@@ -265,7 +292,9 @@ class Signature(Block):
     """Signatures of a message: DKIM in its header, S/MIME around its content."""
 
     dkim: Dkim | None = None
+    """A DKIM signature: sized, or a block with a key."""
     smime_bytes: Size | None = Field(None, alias="smime")
+    """Size of a part of the form of an S/MIME signature, before it is encoded."""
 
     @model_validator(mode="after")
     def _is_some(self) -> Self:
@@ -329,6 +358,16 @@ def _dkim(signature: Signature | None, people: Correspondents) -> tuple[tuple[An
     if dkim.real:
         return (), dkim.signer(domain)
     return sized_signature(domain, dkim.selector, dkim.bits or DEFAULT_BITS), None
+
+
+def subject_findings(kind: MessageKind, templates: Iterable[Template | PersonalTemplate]) -> Iterator[Finding]:
+    """A subject whose fields can make it longer than a line may be."""
+    if not kind.personal:
+        return
+    longest = max(each.longest_header_bytes for each in templates if isinstance(each, PersonalTemplate))
+    if longest > MAX_LINE_BYTES:
+        message = f"can make a header line of {longest:,} bytes, and SMTP takes {MAX_LINE_BYTES}"
+        yield Finding(message, ("subject",), "use fewer fields")
 
 
 def transfer_findings(kind: MessageKind, people: Correspondents) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -199,6 +200,50 @@ def parse_distribution(value: object, read: ReadNumber) -> Distribution:
     if name not in _PARSERS:
         raise FindingsError(Finding("is not a known key", (str(name),), suggest(str(name), _PARSERS)))
     return _PARSERS[name](body, read)
+
+
+def distribution_schema(number: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a distribution, given that of its numbers."""
+    names = ("median", "p95", "max")
+    share = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+    bodies: dict[str, tuple[str, dict[str, Any]]] = {
+        "uniform": (
+            "Every whole number from the lowest to the highest equally often.",
+            {"type": "array", "items": number, "minItems": 2, "maxItems": 2},
+        ),
+        "lognormal": (
+            "By median and 95th percentile; a draw above the maximum becomes the maximum.",
+            {
+                "type": "object",
+                "properties": dict.fromkeys(names, number),
+                "required": list(names),
+                "additionalProperties": False,
+            },
+        ),
+        "table": (
+            "Numbers with their shares, which add up to 1.",
+            {
+                "type": "object",
+                "propertyNames": _as_key(number),
+                "additionalProperties": share,
+                "minProperties": 1,
+            },
+        ),
+    }
+    named = {
+        "type": "object",
+        "properties": {name: {"description": words, **body} for name, (words, body) in bodies.items()},
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    return {"anyOf": [number, named]}
+
+
+def _as_key(number: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a number as a key; without the type, since some editors take the key 20 for a number."""
+    form = next(form for form in number.get("anyOf", [number]) if form["type"] == "string")
+    return {name: value for name, value in form.items() if name != "type"}
 
 
 def _parse_uniform(body: object, read: ReadNumber) -> Uniform:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode, YAMLError
 from yaml.composer import Composer
@@ -15,6 +15,8 @@ from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from loadkit.scenario.findings import KeyPath
 
 MAX_TEXT_BYTES = 1024 * 1024
@@ -72,16 +74,37 @@ class Slip:
     """A mistake of form, found while reading.
 
     Args:
-        line: Line from 1.
+        line: Line from 1, or 0 where the source has no lines.
         message: What is wrong, in words.
         key: Path of the key; empty where there is none.
         fix: What to write instead; may be empty.
+        file: The source it is in, where that is not the document's own.
     """
 
     line: int
     message: str
     key: KeyPath = ()
     fix: str = ""
+    file: str = ""
+
+
+class TextOf(str):
+    """A text that knows the folder from which a path in it starts; any other starts from the document's own.
+
+    Args:
+        text: The text.
+        folder: The folder of the file in which it stands.
+    """
+
+    __slots__ = ("folder",)
+
+    folder: Path
+
+    def __new__(cls, text: str, folder: Path) -> Self:
+        """Make one."""
+        self = super().__new__(cls, text)
+        self.folder = folder
+        return self
 
 
 @dataclass(slots=True)
@@ -90,23 +113,45 @@ class Document:
 
     Args:
         data: Mappings, lists, text, whole numbers, numbers, truth values.
-        lines: Line from 1 of each key and list item.
+        lines: Line from 1 of each key and list item; 0 where the source has no lines.
         slips: Mistakes of form; the data is then what could be read.
+        file: Name of its source; may be empty.
+        files: The source of each key and list item that does not come from `file`.
+        complete: Whether everything that belongs to it could be read.
     """
 
     data: object = None
     lines: dict[KeyPath, int] = field(default_factory=dict)
     slips: list[Slip] = field(default_factory=list)
+    file: str = ""
+    files: dict[KeyPath, str] = field(default_factory=dict)
+    complete: bool = True
+
+    def place_of(self, key: KeyPath) -> tuple[str, int]:
+        """Source and line of a key, or of the closest block around it that is in the text."""
+        while key and key not in self.lines:
+            key = key[:-1]
+        return self.files.get(key, self.file), self.lines.get(key, 1)
 
     def line_of(self, key: KeyPath) -> int:
         """The line of a key, or of the closest block around it that is in the text."""
-        while key and key not in self.lines:
-            key = key[:-1]
-        return self.lines.get(key, 1)
+        return self.place_of(key)[1]
 
 
-def read_document(text: str) -> Document:
-    """Read YAML text; mistakes become slips, never exceptions."""
+def read_document(text: str, file: str = "", *, folder: Path | None = None) -> Document:
+    """Read YAML text; mistakes become slips, never exceptions.
+
+    Args:
+        text: The YAML.
+        file: Name of its source.
+        folder: From which paths in it start; None where whoever uses them knows.
+    """
+    document = _read(text, folder)
+    document.file = file
+    return document
+
+
+def _read(text: str, folder: Path | None) -> Document:
     if len(text) > MAX_TEXT_BYTES:
         return Document(slips=[Slip(1, f"the text is longer than {MAX_TEXT_BYTES // 1024} KiB")])
     try:
@@ -118,7 +163,7 @@ def read_document(text: str) -> Document:
         return Document(slips=[Slip(composer.line + 1, "is not YAML: an escape or a number is out of bounds")])
     if root is None:
         return Document(slips=[Slip(1, "the file is empty")])
-    return _Flattener(composer.node_count).flatten(root)
+    return _Flattener(composer.node_count, folder).flatten(root)
 
 
 def _slip_of(error: YAMLError, text: str) -> Slip:
@@ -137,8 +182,9 @@ class _TooMuchError(Exception):
 class _Flattener:
     """Nodes to plain data, expanding aliases within bounds."""
 
-    def __init__(self, node_count: int) -> None:
+    def __init__(self, node_count: int, folder: Path | None) -> None:
         self._budget = node_count + MAX_ALIASED_NODES
+        self._folder = folder
         self._document = Document()
 
     def flatten(self, root: Node) -> Document:
@@ -194,7 +240,7 @@ class _Flattener:
             case "null":
                 self._slip(self._document.line_of(path), "has no value", path, "give it one, or remove the key")
                 return None
-        return text
+        return text if self._folder is None else TextOf(text, self._folder)
 
     def _refuse_tag(self, node: Node, path: KeyPath) -> None:
         self._slip(node.start_mark.line + 1, f"has the tag {node.tag}", path, "write plain YAML without tags")

@@ -13,7 +13,7 @@ from loadkit.scenario.block import Block
 from loadkit.scenario.curve import Curve
 from loadkit.scenario.findings import Finding, FindingsError
 from loadkit.scenario.quantities import ClockTime, Duration, PositiveDuration, Rate, WholeNumber, exact_clock
-from loadkit.scenario.texts import HeaderText
+from loadkit.scenario.texts import PATH_SCHEMA, HeaderText, beside
 from loadkit.scenario.traces import Columns, Recording, read_recording
 from loadkit.units import format_duration, format_rate
 
@@ -57,6 +57,7 @@ class Hold(Form):
     """One rate all the time."""
 
     rate_per_s: Rate = Field(alias="rate")
+    """Messages per time."""
 
     @property
     def words(self) -> str:
@@ -72,7 +73,9 @@ class Ramp(Form):
     """A straight line."""
 
     from_per_s: Rate = Field(alias="from")
+    """Messages per time at the start."""
     to_per_s: Rate = Field(alias="to")
+    """Messages per time at the end."""
 
     @property
     def words(self) -> str:
@@ -88,11 +91,17 @@ class Spike(Form):
     """Up in a straight line, some time there, and down again; the base before and after."""
 
     base_per_s: Rate = Field(0.0, alias="base")
+    """The rate before and after."""
     peak_per_s: Rate = Field(alias="peak")
+    """The highest rate."""
     at_s: Duration = Field(0.0, alias="at")
+    """When the rise begins, after the start."""
     rise_s: Duration = Field(alias="rise")
+    """How long the rate rises."""
     hold_s: Duration = Field(0.0, alias="hold")
+    """How long it stays at the peak."""
     fall_s: Duration = Field(alias="fall")
+    """How long it falls."""
 
     @property
     def length_s(self) -> float:
@@ -137,8 +146,11 @@ class Steps(Form):
     """Levels of equal length, from one rate to another by equal steps."""
 
     from_per_s: Rate = Field(alias="from")
+    """The rate of the first step."""
     to_per_s: Rate = Field(alias="to")
+    """The rate of the last step."""
     count: WholeNumber = Field(ge=2, le=1000)
+    """How many steps, of equal length."""
 
     @property
     def words(self) -> str:
@@ -155,9 +167,13 @@ class Sine(Form):
     """A wave about a mean."""
 
     mean_per_s: Rate = Field(alias="mean")
+    """The rate on average."""
     amplitude_per_s: Rate = Field(alias="amplitude")
+    """How far it goes above and below the mean."""
     period_s: PositiveDuration = Field(alias="period")
+    """From peak to peak."""
     peak_at_s: Duration = Field(0.0, alias="peak_at")
+    """When it is highest, after the start."""
 
     @property
     def words(self) -> str:
@@ -185,9 +201,13 @@ class Daily(Form):
     """A wave of 24 hours by the clock."""
 
     low_per_s: Rate = Field(alias="low")
+    """The lowest rate, twelve hours from the highest."""
     high_per_s: Rate = Field(alias="high")
+    """The highest rate."""
     peak_at_s: ClockTime = Field(alias="peak_at")
+    """The time of day at which it is highest."""
     begin_s: ClockTime = Field(0.0, alias="begin")
+    """The time of day at which it begins."""
 
     @property
     def words(self) -> str:
@@ -213,8 +233,11 @@ class Decay(Form):
     """An exponential decay to a floor, the distance to which halves again and again."""
 
     from_per_s: Rate = Field(alias="from")
+    """The rate at the start."""
     to_per_s: Rate = Field(0.0, alias="to")
+    """The rate that it comes down to in the end."""
     half_life_s: PositiveDuration = Field(alias="half_life")
+    """The time in which the distance to it halves."""
 
     @property
     def words(self) -> str:
@@ -238,10 +261,15 @@ class Batches(Form):
     """A number of messages at one rate, again and again."""
 
     messages: WholeNumber = Field(ge=1, le=2**31 - 1)
+    """Messages of one batch."""
     rate_per_s: Rate = Field(alias="rate")
+    """The rate while a batch is sent."""
     every_s: PositiveDuration = Field(alias="every")
+    """From the begin of one batch to that of the next."""
     at_s: Duration = Field(0.0, alias="at")
+    """When the first begins, after the start."""
     idle_per_s: Rate = Field(0.0, alias="idle")
+    """The rate between batches."""
 
     @property
     def words(self) -> str:
@@ -284,7 +312,7 @@ class Batches(Form):
 
 
 def _find_trace(value: object, info: ValidationInfo) -> Path:
-    path = ((info.context or Path.cwd()) / str(value)).resolve()
+    path = beside(value, info)
     try:
         if not path.name.isprintable() or not path.exists():
             raise ValueError(f"{value!r} does not exist beside the scenario")
@@ -298,10 +326,14 @@ def _find_trace(value: object, info: ValidationInfo) -> Path:
 class Trace(Form):
     """Recorded traffic: a CSV with a header, of a line for each message or for each interval."""
 
-    file: Annotated[Path, BeforeValidator(_find_trace), PlainSerializer(str)]
+    file: Annotated[Path, BeforeValidator(_find_trace), PlainSerializer(str), PATH_SCHEMA]
+    """The CSV file."""
     timestamps: HeaderText | None = None
+    """Name of the column with times."""
     counts: HeaderText | None = None
+    """Name of the column with numbers of messages."""
     every_s: PositiveDuration = Field(60.0, alias="every")
+    """The interval of one count."""
     _recording: Recording = PrivateAttr()
 
     @property

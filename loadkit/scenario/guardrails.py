@@ -18,7 +18,8 @@ RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
 RESERVED_TOP_DOMAINS = ("test", "invalid", "example")
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+DOMAIN_PATTERN = rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*"
+_DOMAIN = re.compile(DOMAIN_PATTERN)
 _PORT = re.compile(r":[0-9]{1,5}")
 _MAX_PORT = 65535
 

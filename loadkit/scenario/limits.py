@@ -7,14 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from loadkit.errors import LoadkitError, ProviderError, ScenarioError, UsageError
 from loadkit.scenario.block import Block
 from loadkit.scenario.findings import Finding, FindingsError, suggest
 from loadkit.scenario.quantities import MAX_RECIPIENTS, Rate, Size, WholeNumber
 from loadkit.scenario.reading import read_model, read_text
-from loadkit.scenario.texts import Name, Prose
+from loadkit.scenario.texts import Name, Prose, beside
 from loadkit.units import format_size
 
 if TYPE_CHECKING:
@@ -105,10 +105,11 @@ def _shipped() -> Traversable:
     return files("loadkit.scenario") / "providers"
 
 
-def _find_provider(text: str, info: ValidationInfo) -> str:
+def _find_provider(value: object, info: ValidationInfo) -> str:
     """A shipped name as it is, or the absolute path of a file that was read without a problem."""
+    text = str(value)
     if not _NAME.fullmatch(text):
-        text = str(((info.context or Path.cwd()) / text).resolve())
+        text = str(beside(value, info))
     try:
         load_provider(text)
     except ScenarioError as error:
@@ -121,7 +122,7 @@ def _find_provider(text: str, info: ValidationInfo) -> str:
 class Guardrails(Block):
     """Whose limits a scenario is held against, and what happens where it is beyond one."""
 
-    provider: Annotated[str, AfterValidator(_find_provider), WithJsonSchema({"type": "string"})] = DEFAULT_PROVIDER
+    provider: Annotated[str, BeforeValidator(_find_provider), WithJsonSchema({"type": "string"})] = DEFAULT_PROVIDER
     """Whose limits: a name such as cloud-port-25, or a file."""
     severity: Literal["warning", "error", "off"] = "warning"
     """What happens beyond a limit: a warning, or nothing is sent."""

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
+from loadkit.scenario.document import read_document
+from loadkit.scenario.includes import with_includes
 from loadkit.scenario.mix import content_findings
-from loadkit.scenario.reading import read_model, read_text
+from loadkit.scenario.overrides import with_overrides
+from loadkit.scenario.reading import build_model, read_model, read_text
 from loadkit.scenario.schema import Scenario
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-def load_scenario(path: Path | str) -> Scenario:
-    """Read a scenario file; a corpus in it is relative to the file.
+
+def load_scenario(path: Path | str, *, overrides: Iterable[str] = ()) -> Scenario:
+    """Read a scenario file and the files that it includes; a corpus in a file is relative to it.
+
+    Args:
+        path: The file.
+        overrides: Values given anew, such as ``load.stages.hold.rate=300/s``; see `with_overrides`.
 
     Raises:
         UsageError: If the file can't be read.
-        ScenarioError: With every problem in it.
+        ScenarioError: With every problem in it, in what it includes and in the overrides.
     """
-    return parse_scenario(read_scenario_text(path), file=str(path), base=Path(path).resolve().parent)
+    document = read_document(read_scenario_text(path), str(path))
+    document = with_includes(document, Path(path), Scenario)
+    document = with_overrides(document, overrides, Scenario)
+    return build_model(Scenario, document, context=Path(path).resolve().parent, further=content_findings)
 
 
 def read_scenario_text(path: Path | str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loadkit.scenario.channels import MIN_PAYLOAD_BYTES, SMTP
-from loadkit.scenario.content import check_keys, personal_templates, transfer_findings
+from loadkit.scenario.content import check_keys, personal_templates, subject_findings, transfer_findings
 from loadkit.scenario.distributions import Constant, Distribution, Integers, choose
 from loadkit.scenario.findings import Finding
 from loadkit.scenario.guardrails import ascii_domain
@@ -178,7 +178,7 @@ def content_findings(scenario: Scenario) -> Iterator[Finding]:
 def _kind_findings(kind: MessageKind, people: Correspondents) -> Iterator[Finding]:
     try:
         findings = list(transfer_findings(kind, people))
-        least_bytes = _least_bytes(kind, people)
+        templates = _bounded_templates(kind, people)
     except OSError as error:
         yield Finding(f"can't be read: {error.strerror}", ("corpus",))
         return
@@ -186,21 +186,22 @@ def _kind_findings(kind: MessageKind, people: Correspondents) -> Iterator[Findin
         yield Finding(str(error))
         return
     yield from findings
+    yield from subject_findings(kind, templates)
+    # The smallest content that every template can make.
+    least_bytes = max(minimum_sizes(kind, templates))
     if kind.size is not None and kind.size.least < least_bytes:
         text = ", text" if kind.body is not None or kind.html is not None else ""
         message = f"{format_size(kind.size.least)} is too small for headers{text} and attachments"
         yield Finding(message, ("size",), f"at least {least_bytes}B")
 
 
-def _least_bytes(kind: MessageKind, people: Correspondents) -> int:
-    """The smallest content, in bytes, that every template of a kind can make."""
-    if kind.channel != SMTP:
-        return MIN_PAYLOAD_BYTES
+def _bounded_templates(kind: MessageKind, people: Correspondents) -> tuple[Template | PersonalTemplate, ...]:
+    """The templates of a kind, unless its corpus is larger than memory is meant to hold."""
     if kind.corpus is not None:
         total_bytes = sum(path.stat().st_size for path in corpus_files(kind.corpus))
         if total_bytes > MAX_SIZE_BYTES:
             raise OSError(0, f"it has {format_size(total_bytes)}, more than {format_size(MAX_SIZE_BYTES)}")
-    return max(template.minimum_bytes for template in build_templates(kind, people))
+    return build_templates(kind, people)
 
 
 def _stream(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Protocol, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -106,6 +107,7 @@ class Gamma(_Random):
     """
 
     dispersion: Number = Field(ge=0.01, le=1000, allow_inf_nan=False)
+    """Index of dispersion of counts: variance over mean in the long run; 1 is Poisson."""
 
     @property
     def words(self) -> str:
@@ -137,8 +139,11 @@ class Mmpp(_Random):
     """
 
     dispersion: Number = Field(gt=1, le=1e6, allow_inf_nan=False)
+    """Index of dispersion of counts: variance over mean in the long run."""
     factor: Number = Field(gt=1, le=1000, allow_inf_nan=False)
+    """The rate in bursts over the rate on average."""
     share: Ratio
+    """How much of the time is bursts."""
 
     @property
     def low_factor(self) -> float:
@@ -203,10 +208,17 @@ class Mmpp(_Random):
 class Arrivals(Block):
     """How arrivals follow the rate: a process by its name, or with what it needs."""
 
+    one_of: ClassVar[bool] = True
+    shorthand: ClassVar[Mapping[str, Any]] = {"enum": list(_PLAIN)}
+
     poisson: Poisson | None = None
+    """At random, independent of each other."""
     even: Even | None = None
+    """Evenly spaced."""
     gamma: Gamma | None = None
+    """With gaps of a gamma distribution."""
     mmpp: Mmpp | None = None
+    """At random, in bursts and calm spells (Markov-modulated Poisson)."""
 
     @property
     def process(self) -> Process:

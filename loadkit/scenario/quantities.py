@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, Strict
+from pydantic import BeforeValidator, PlainSerializer, Strict, WithJsonSchema
 
-from loadkit.scenario.distributions import Distribution, parse_distribution
+from loadkit.scenario.distributions import Distribution, distribution_schema, parse_distribution
 from loadkit.units import (
     BYTES_PER_UNIT,
+    DURATION_PATTERN,
+    RATE_PATTERN,
+    RATIO_PATTERN,
     SECONDS_PER_UNIT,
+    SIZE_PATTERN,
     format_duration,
     format_rate,
     format_size,
@@ -23,6 +27,11 @@ from loadkit.units import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+JsonSchema = dict[str, Any]
+
+PATTERN_MESSAGE = "patternErrorMessage"
+"""What editors show instead of a pattern that is not met; it is no part of JSON Schema, which ignores it."""
 
 MAX_DURATION_S = 31 * 86400.0
 MAX_RATE_PER_S = 1e6
@@ -116,12 +125,38 @@ def _whole_number_reader(most: int) -> Callable[[object], int]:
     return read
 
 
+def quantity_schema(pattern: str, *examples: str, positive: bool = False) -> JsonSchema:
+    """The JSON Schema of a quantity.
+
+    Args:
+        pattern: What it looks like.
+        examples: For editors.
+        positive: Whether it must be more than 0.
+    """
+    digit = r"(?=.*[1-9])" if positive else ""
+    return {
+        "type": "string",
+        "pattern": rf"^{digit}\s*(?:{pattern})\s*$",
+        PATTERN_MESSAGE: f"Write a number with its unit, such as {' or '.join(examples)}",
+        "examples": list(examples),
+    }
+
+
+def _whole_number_schema(most: int, *examples: int) -> JsonSchema:
+    """The JSON Schema of a whole number up to a power of ten, which may be text as the keys of a table are."""
+    digits = len(str(most)) - 1
+    pattern = rf"^0*(?:[1-9][0-9]{{0,{digits - 1}}}|1[0]{{{digits}}})$"
+    number = {"type": "integer", "minimum": 1, "maximum": most, "examples": list(examples)}
+    return {"anyOf": [number, {"type": "string", "pattern": pattern}]}
+
+
 def _distribution(
-    read: Callable[[object], int], write: Callable[[int], object]
-) -> tuple[BeforeValidator, PlainSerializer]:
+    read: Callable[[object], int], write: Callable[[int], object], schema: JsonSchema
+) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
     return (
         BeforeValidator(lambda value: parse_distribution(value, read)),
         PlainSerializer(lambda distribution: distribution.to_plain(write)),
+        WithJsonSchema(distribution_schema(schema)),
     )
 
 
@@ -129,15 +164,36 @@ _read_duration = _reader(parse_duration, format_duration, MAX_DURATION_S, positi
 _read_positive_duration = _reader(parse_duration, format_duration, MAX_DURATION_S)
 _read_rate = _reader(parse_rate, format_rate, MAX_RATE_PER_S, positive=False)
 
-Duration = Annotated[float, BeforeValidator(_read_duration), PlainSerializer(exact_duration)]
-PositiveDuration = Annotated[float, BeforeValidator(_read_positive_duration), PlainSerializer(exact_duration)]
-ClockTime = Annotated[float, BeforeValidator(_read_clock), PlainSerializer(exact_clock)]
-Rate = Annotated[float, BeforeValidator(_read_rate), PlainSerializer(exact_rate)]
-Ratio = Annotated[float, BeforeValidator(_read_ratio), PlainSerializer(exact_ratio)]
-Size = Annotated[int, BeforeValidator(_read_size), PlainSerializer(exact_size)]
-SizeDistribution = Annotated[Distribution, *_distribution(_read_size, exact_size)]
-RecipientsDistribution = Annotated[Distribution, *_distribution(_whole_number_reader(MAX_RECIPIENTS), int)]
-MessagesDistribution = Annotated[Distribution, *_distribution(_whole_number_reader(MAX_MESSAGES_PER_SESSION), int)]
+_DURATION = WithJsonSchema(quantity_schema(DURATION_PATTERN, "250ms", "30s", "1m30s"))
+_POSITIVE_DURATION = WithJsonSchema(quantity_schema(DURATION_PATTERN, "250ms", "30s", "1m30s", positive=True))
+_RATE = WithJsonSchema(quantity_schema(RATE_PATTERN, "200/s", "500/min"))
+_RATIO = WithJsonSchema(quantity_schema(RATIO_PATTERN, "0.1%", "25%", positive=True))
+_SIZE = quantity_schema(SIZE_PATTERN, "900B", "12KiB", "3MB", positive=True)
+
+Duration = Annotated[float, BeforeValidator(_read_duration), PlainSerializer(exact_duration), _DURATION]
+PositiveDuration = Annotated[
+    float, BeforeValidator(_read_positive_duration), PlainSerializer(exact_duration), _POSITIVE_DURATION
+]
+ClockTime = Annotated[
+    float,
+    BeforeValidator(_read_clock),
+    PlainSerializer(exact_clock),
+    WithJsonSchema({"type": "string", "pattern": f"^(?:{_CLOCK.pattern})$", "examples": ["08:30"]}),
+]
+Rate = Annotated[float, BeforeValidator(_read_rate), PlainSerializer(exact_rate), _RATE]
+Ratio = Annotated[float, BeforeValidator(_read_ratio), PlainSerializer(exact_ratio), _RATIO]
+Size = Annotated[int, BeforeValidator(_read_size), PlainSerializer(exact_size), WithJsonSchema(_SIZE)]
+SizeDistribution = Annotated[Distribution, *_distribution(_read_size, exact_size, _SIZE)]
+RecipientsDistribution = Annotated[
+    Distribution,
+    *_distribution(_whole_number_reader(MAX_RECIPIENTS), int, _whole_number_schema(MAX_RECIPIENTS, 1, 20)),
+]
+MessagesDistribution = Annotated[
+    Distribution,
+    *_distribution(
+        _whole_number_reader(MAX_MESSAGES_PER_SESSION), int, _whole_number_schema(MAX_MESSAGES_PER_SESSION, 1, 100)
+    ),
+]
 WholeNumber = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 Flag = Annotated[bool, Strict()]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from loadkit.errors import Problem, ScenarioError, UsageError
 from loadkit.scenario.document import MAX_TEXT_BYTES, Document, Slip, read_document
+from loadkit.scenario.environment import misplaced_variables
 from loadkit.scenario.findings import Finding, FindingsError, KeyPath, suggest
+from loadkit.scenario.value_types import keys_of, types_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -76,7 +78,7 @@ def read_model(
     further: Callable[[Model], Iterable[Finding]] = lambda _: (),
     error_type: type[ScenarioError] = ScenarioError,
 ) -> Model:
-    """Read YAML text as a model.
+    """Read YAML text as a model; see `build_model`.
 
     Args:
         model_type: The model of the whole document.
@@ -89,35 +91,69 @@ def read_model(
     Raises:
         ScenarioError: With every problem in the text; of the given type.
     """
-    document = read_document(text)
+    document = read_document(text, file)
+    return build_model(model_type, document, context=context, further=further, error_type=error_type)
+
+
+def build_model(
+    model_type: type[Model],
+    document: Document,
+    *,
+    context: object = None,
+    further: Callable[[Model], Iterable[Finding]] = lambda _: (),
+    error_type: type[ScenarioError] = ScenarioError,
+) -> Model:
+    """Make a model of a document.
+
+    Args:
+        model_type: The model of the whole document.
+        document: The document, with what it includes.
+        context: What the model's validators get as context.
+        further: Finds what is wrong with a model that is valid by itself.
+        error_type: The error to raise.
+
+    Raises:
+        ScenarioError: With every problem in the document; of the given type.
+    """
     if document.data is None:
-        raise error_type(_problems(file, document, ()))
+        raise error_type(_problems(document, ()))
+    slips = misplaced_variables(document, model_type)
     model: Model | None = None
+    findings: list[Finding] = []
     try:
         model = model_type.model_validate(document.data, context=context)
     except ValidationError as error:
-        findings = [finding for details in error.errors() for finding in _findings_of(model_type, details)]
+        for details in error.errors():
+            if document.complete or _is_certain(details):
+                findings += _findings_of(model_type, details)
     else:
-        findings = list(further(model))
-    problems = _problems(file, document, findings)
+        findings += further(model) if document.complete else ()
+    problems = _problems(document, findings, slips)
     if model is None or problems:
         raise error_type(problems)
     return model
 
 
-def _problems(file: str, document: Document, findings: Iterable[Finding]) -> tuple[Problem, ...]:
-    slips = list(document.slips)
+def _is_certain(details: ErrorDetails) -> bool:
+    """Whether a value is wrong whatever the parts hold that could not be read."""
+    return details["type"] != "missing" and not isinstance(details.get("ctx", {}).get("error"), FindingsError)
+
+
+def _problems(document: Document, findings: Iterable[Finding], further: Iterable[Slip] = ()) -> tuple[Problem, ...]:
+    slips = [*document.slips, *further]
     # What could not be read properly is not judged a second time.
     misread = {slip.key for slip in slips if slip.key}
-    slips += [
-        Slip(document.line_of(finding.key), finding.message, finding.key, finding.fix)
-        for finding in findings
-        if misread.isdisjoint(finding.key[:length] for length in range(1, len(finding.key) + 1))
+    for finding in findings:
+        if misread.isdisjoint(finding.key[:length] for length in range(1, len(finding.key) + 1)):
+            file, line = document.place_of(finding.key)
+            slips.append(Slip(line, finding.message, finding.key, finding.fix, file))
+    problems = [
+        Problem(_abridge(slip.message), slip.file or document.file, slip.line, _abridge(show_key(slip.key)), slip.fix)
+        for slip in slips
     ]
-    slips.sort(key=lambda slip: slip.line)
-    return tuple(
-        Problem(_abridge(slip.message), file, slip.line, _abridge(_show_key(slip.key)), slip.fix) for slip in slips
-    )
+    # The document's own come first; what has no lines, such as options, comes last.
+    problems.sort(key=lambda problem: (problem.file != document.file, problem.line == 0, problem.file, problem.line))
+    return tuple(problems)
 
 
 def _abridge(text: str) -> str:
@@ -147,7 +183,7 @@ def _findings_of(model_type: type[BaseModel], details: ErrorDetails) -> Iterator
 def _fix(model_type: type[BaseModel], kind: str, key: KeyPath, details: ErrorDetails) -> str:
     value = details["input"]
     if kind == "extra_forbidden":
-        return suggest(str(key[-1]), _keys_of_block(model_type, key[:-1]))
+        return suggest(str(key[-1]), keys_of(types_at(model_type, key[:-1])))
     if kind == "literal_error":
         return suggest(str(value), re.findall(r"'([^']+)'", details["ctx"]["expected"]))
     if kind == "string_type":
@@ -155,25 +191,8 @@ def _fix(model_type: type[BaseModel], kind: str, key: KeyPath, details: ErrorDet
     return ""
 
 
-def _keys_of_block(model_type: type[BaseModel], path: KeyPath) -> list[str]:
-    """The keys that the block at a path may have."""
-    block: Any = model_type
-    for part in path:
-        if isinstance(block, type) and issubclass(block, BaseModel):
-            block = _field_type(block, part)
-        else:  # an entry of a list or of a mapping
-            block = get_args(block)[0 if get_args(block)[-1] is Ellipsis else -1]
-    return [field.alias or name for name, field in block.model_fields.items()]
-
-
-def _field_type(block: type[BaseModel], key: str | int) -> Any:
-    fields = block.model_fields.items()
-    annotation = next(field.annotation for name, field in fields if key == (field.alias or name))
-    options = [option for option in get_args(annotation) if option is not type(None)]
-    return options[0] if type(None) in get_args(annotation) else annotation
-
-
-def _show_key(path: KeyPath) -> str:
+def show_key(path: KeyPath) -> str:
+    """A path of keys as people write it: ``load.stages[2].rate``."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from loadkit.errors import LoadkitError
-from loadkit.scenario.block import Block
+from loadkit.scenario.block import Block, FileBlock
 from loadkit.scenario.calendar import campaign_timetable, stood_in
 from loadkit.scenario.campaign import Campaign
 from loadkit.scenario.channels import SMTP, Channel, channel_findings, left_out_kinds
@@ -37,7 +37,6 @@ from loadkit.scenario.quantities import (
     MAX_SIZE_BYTES,
     Duration,
     Flag,
-    MessagesDistribution,
     Number,
     PositiveDuration,
     Rate,
@@ -46,6 +45,7 @@ from loadkit.scenario.quantities import (
     SizeDistribution,
     WholeNumber,
 )
+from loadkit.scenario.sessions import Sessions
 from loadkit.scenario.shapes import Shape
 from loadkit.scenario.texts import (
     AddressDomain,
@@ -53,13 +53,13 @@ from loadkit.scenario.texts import (
     Corpus,
     EnvironmentName,
     HeaderText,
-    IpAddress,
     LocalPart,
     Name,
     Prose,
     SinkUrl,
     TargetUrl,
 )
+from loadkit.scenario.threshold_schema import ThresholdsSchema
 from loadkit.scenario.thresholds import Threshold, ThresholdError, parse_metric_key, parse_threshold
 from loadkit.scenario.timetable import Leg, StageSpan, Timetable
 from loadkit.smtp.fields import Correspondents, NumberedAddress, parse_text
@@ -67,7 +67,7 @@ from loadkit.smtp.transfer import Transfer
 from loadkit.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 MAX_STAGES = 1000
 MAX_MESSAGES = 2**31 - 1  # a ledger numbers the messages of a run with 31 bits
@@ -84,20 +84,30 @@ class Auth(Block):
     """How a session logs in; the secrets stay in the environment."""
 
     mechanism: Literal["plain", "login", "cram-md5", "xoauth2"]
+    """How the login is said."""
     username_env: EnvironmentName
+    """The environment variable that holds the user's name."""
     password_env: EnvironmentName
+    """The environment variable that holds the password or token."""
 
 
 class Target(Block):
-    """Where load goes and how it is reached; `sink_profile` is how the bundled sink behaves where it is the target."""
+    """Where load goes and how it is reached."""
 
     url: TargetUrl | None = None
+    """smtp://, smtps:// (TLS from the start) or lmtp://host:port; ${NAME} takes a part from the environment."""
     allow: tuple[AllowedHost, ...] = ()
+    """Hosts, or host:port, that may be loaded besides this machine. Only servers that you may load."""
     tls: Literal["none", "starttls"] = "none"
-    tls_minimum: Literal["1.2", "1.3"] = "1.2"
+    """Whether STARTTLS is asked for."""
     verify: Flag | None = None
+    """Whether certificates are verified: everywhere but on this machine unless told."""
+    tls_minimum: Literal["1.2", "1.3"] = "1.2"
+    """The oldest version of TLS that is spoken."""
     sink_profile: Name | None = None
+    """How the bundled sink behaves where no server is named: the name of a shipped profile."""
     auth: Auth | None = None
+    """Login, with the secrets in the environment."""
 
     @property
     def address(self) -> TargetAddress | None:
@@ -117,66 +127,11 @@ class Target(Block):
     @model_validator(mode="after")
     def _has_tls_to_demand_of(self) -> Self:
         plain = self.tls == "none" and self.address is not None and not self.address.implicit_tls
-        if "tls_minimum" in self.model_fields_set and plain:
+        if self.tls_minimum != "1.2" and plain:
             raise FindingsError(
                 Finding("there is no TLS to demand a version of", ("tls_minimum",), "set tls: starttls")
             )
         return self
-
-
-class Timeouts(Block):
-    """The longest wait for each step of the conversation (RFC 5321, 4.5.3.2 names longer ones for real mail)."""
-
-    connect_s: PositiveDuration = Field(30.0, alias="connect")
-    banner_s: PositiveDuration = Field(60.0, alias="banner")
-    tls_s: PositiveDuration = Field(30.0, alias="tls")
-    ehlo_s: PositiveDuration = Field(30.0, alias="ehlo")
-    auth_s: PositiveDuration = Field(30.0, alias="auth")
-    mail_s: PositiveDuration = Field(60.0, alias="mail")
-    rcpt_s: PositiveDuration = Field(60.0, alias="rcpt")
-    data_s: PositiveDuration = Field(60.0, alias="data")
-    dot_s: PositiveDuration = Field(120.0, alias="dot")
-    quit_s: PositiveDuration = Field(5.0, alias="quit")
-
-
-class Reconnect(Block):
-    """The pause before a failed session connects again; it doubles from the initial to the longest."""
-
-    initial_s: PositiveDuration = Field(0.1, alias="initial")
-    max_s: PositiveDuration = Field(5.0, alias="max")
-
-    @model_validator(mode="after")
-    def _grows(self) -> Self:
-        if self.max_s < self.initial_s:
-            raise FindingsError(Finding("is below initial", ("max",), f"at least {format_duration(self.initial_s)}"))
-        return self
-
-
-class Retry(Block):
-    """What follows a 4xx reply; one attempt in total means no retry."""
-
-    attempts: WholeNumber = Field(1, ge=1, le=100)
-    delay_s: Duration = Field(5.0, alias="delay")
-
-
-class Sessions(Block):
-    """The pool of connections and how each behaves."""
-
-    max: WholeNumber = Field(50, ge=1, le=100_000)
-    messages_per_session: MessagesDistribution | None = None
-    idle_timeout_s: PositiveDuration = Field(30.0, alias="idle_timeout")
-    pipelining: Flag = True
-    chunking: Flag = False
-    local_addresses: tuple[IpAddress, ...] = ()
-    timeouts: Timeouts = Timeouts()
-    reconnect: Reconnect = Reconnect()
-    retry: Retry = Retry()
-    stop_after: Literal["connect", "ehlo", "rcpt", "data", "dot"] = "dot"
-
-    @property
-    def one_message_each(self) -> bool:
-        """Whether each message is a connection of its own, because it is given up half-way."""
-        return self.stop_after in {"connect", "ehlo", "data"}
 
 
 class Stage(Block):
@@ -187,12 +142,19 @@ class Stage(Block):
     """
 
     name: Name
+    """Its name in results and thresholds."""
     duration_s: PositiveDuration | None = Field(None, alias="duration")
+    """How long it lasts; may be left out where the shape has a length of its own."""
     rate_per_s: Rate | None = Field(None, alias="rate")
+    """Messages per time, all through the stage."""
     from_per_s: Rate | None = Field(None, alias="from")
+    """Messages per time at its start; where the last stage ended unless told."""
     to_per_s: Rate | None = Field(None, alias="to")
+    """Messages per time at its end."""
     shape: Shape | None = None
+    """Messages per time over the stage in any other form."""
     measure: Flag = True
+    """Whether it counts in the results; false for a warm-up."""
 
     @property
     def length_s(self) -> float:
@@ -248,17 +210,27 @@ class Load(Block):
     """When messages are sent: by a rate curve, or as fast as a number of sessions can."""
 
     executor: Executor = "arrival_rate"
+    """arrival_rate follows stages whatever the server does; sessions and shared_messages send as fast as they can."""
     arrivals: Arrivals = POISSON
+    """Whether arrivals are random (poisson), evenly spaced (even) or come in bursts (gamma, mmpp)."""
     queue: WholeNumber = Field(10_000, ge=0, le=10_000_000)
+    """Messages that may wait for a connection; what is above is dropped and counted."""
     grace_s: Duration = Field(30.0, alias="grace")
+    """How long messages under way may take after the end."""
     on_worker_loss: OnWorkerLoss = "continue"
+    """Whether a run goes on when one of its workers is lost."""
     stages: tuple[Stage, ...] = Field((), max_length=MAX_STAGES)
+    """The pieces of the rate curve, one after the other."""
     scale: Ratio | None = None
     """Factor on all rates."""
     sessions: WholeNumber | None = Field(None, ge=1, le=100_000)
+    """Connections that send as fast as they can."""
     messages: WholeNumber | None = Field(None, ge=1, le=MAX_MESSAGES)
+    """How many messages are sent in all."""
     duration_s: PositiveDuration | None = Field(None, alias="duration")
+    """How long messages are sent."""
     warm_up_s: Duration = Field(0.0, alias="warm_up")
+    """A time before it that is not measured."""
 
     @property
     def open_loop(self) -> bool:
@@ -351,18 +323,31 @@ class MessageKind(Block):
     """One kind of message; its share of all messages is its weight over the sum of weights."""
 
     weight: Number = Field(1.0, gt=0, le=1e9, allow_inf_nan=False)
+    """Its share of the messages, relative to the other kinds."""
     channel: Name = SMTP
+    """How it is sent: as mail, or by one of channels."""
     subject: HeaderText = DEFAULT_SUBJECT
+    """The subject line."""
     size: SizeDistribution | None = None
+    """Size of a whole message: a size or a distribution; 1KiB unless told."""
     recipients: RecipientsDistribution = Constant(1)
+    """Recipients of a message: a number or a distribution."""
     body: Content | None = None
+    """Plain text, with personal fields such as {recipient} or {number}."""
     html: Content | None = None
+    """The same as HTML; with a body beside it, mail programs choose."""
     transfer: Transfer | None = None
+    """How texts are encoded; the plainest way that any server takes unless told."""
     utf8: Flag = False
+    """Whether headers are UTF-8 and not encoded; needs SMTPUTF8."""
     unique: Flag = False
+    """Whether each message has a line that no other has, so that nothing takes two for one."""
     signature: Signature | None = None
+    """Signatures, real ones or of their form and length."""
     attachments: tuple[Attachment, ...] = Field((), max_length=20)
+    """Files in it."""
     corpus: Corpus | None = None
+    """Ready messages instead: an .eml file or a folder of them."""
 
     @property
     def padded(self) -> bool:
@@ -414,13 +399,21 @@ class Addresses(Block):
     """Numbered addresses: local part, number from 0, @, domain."""
 
     local_part: LocalPart
+    """What stands before the number."""
     domain: AddressDomain
+    """What stands behind the @."""
     count: WholeNumber = Field(ge=1, le=100_000_000)
+    """How many addresses there are."""
+
+    @property
+    def dns_domain(self) -> str:
+        """The domain as DNS knows it."""
+        return ascii_domain(self.domain)
 
     @property
     def numbered(self) -> NumberedAddress:
         """The addresses as they are sent: only with a local part in UTF-8 may the domain be in UTF-8 as well."""
-        domain = ascii_domain(self.domain) if self.local_part.isascii() else self.domain
+        domain = self.dns_domain if self.local_part.isascii() else self.domain
         return NumberedAddress(self.local_part, domain, self.count)
 
 
@@ -428,17 +421,24 @@ class Senders(Addresses):
     """The addresses that messages come from."""
 
     local_part: LocalPart = "sender"
+    """What stands before the number."""
     domain: AddressDomain = "example.com"
+    """What stands behind the @."""
     count: WholeNumber = Field(10, ge=1, le=100_000_000)
+    """How many addresses there are."""
 
 
 class Recipients(Addresses):
     """The addresses that messages go to."""
 
     local_part: LocalPart = "user"
+    """What stands before the number."""
     domain: AddressDomain = "example.com"
+    """What stands behind the @; a reserved one, or one that is allowed."""
     count: WholeNumber = Field(10_000, ge=1, le=100_000_000)
+    """How many addresses there are."""
     allow: tuple[AddressDomain, ...] = ()
+    """Domains of real people that may get mail of this scenario."""
 
     @model_validator(mode="after")
     def _are_nobody_or_allowed(self) -> Self:
@@ -453,16 +453,24 @@ class Delivery(Block):
     """The sinks that mail ends up in, where something stands between them and the target."""
 
     sinks: tuple[SinkUrl, ...] = Field((), max_length=100)
+    """Admin interfaces of the sinks, http://host:port; ${NAME} takes a part from the environment."""
     token_env: EnvironmentName | None = None
+    """The environment variable that holds their token."""
     drain_s: Duration = Field(60.0, alias="drain")
+    """How long to wait for mail under way after the end."""
 
 
 class ThresholdSpec(Block):
     """A threshold as written: a condition alone, or with what happens when it fails."""
 
     check: str
+    """The condition that must hold."""
     abort_on_fail: Flag = False
+    """Whether the run ends as soon as it fails."""
     delay_s: Duration = Field(0.0, alias="delay")
+    """How long after the start it may end the run at the earliest."""
+
+    shorthand: ClassVar[Mapping[str, Any]] = {"type": "string"}
 
     @model_validator(mode="before")
     @classmethod
@@ -478,25 +486,37 @@ class ThresholdSpec(Block):
         return parse_threshold(metric_key, self.check, abort_on_fail=self.abort_on_fail, delay_s=self.delay_s)
 
 
-class Scenario(Block):
+class Scenario(FileBlock):
     """What to send and when, where to, and what the outcome must be."""
 
     name: Name = Field(alias="scenario")
+    """The scenario's name: 1 to 40 of a-z 0-9 _ -"""
     description: Prose = Field("", max_length=10_000)
+    """What it stands for, in words."""
     seed: WholeNumber = Field(1, ge=0, le=2**63 - 1)
+    """The same seed gives the same messages at the same times."""
     target: Target = Target()
+    """The server under load."""
     sessions: Sessions = Sessions()
+    """The connections."""
     campaign: Campaign | None = None
     """Real days instead of stages under load, and what stands for them in a test."""
     load: Load = Field(Load(), validate_default=True)
+    """When messages are sent."""
     channels: dict[Name, Channel] = Field(default_factory=dict, max_length=20)
+    """Other ways than mail, by name."""
     messages: dict[Name, MessageKind] = Field(min_length=1, max_length=100)
+    """Kinds of messages by name."""
     senders: Senders = Senders()
+    """Where they come from."""
     recipients: Recipients = Recipients()
+    """Where they go."""
     delivery: Delivery = Delivery()
+    """Where they arrive."""
     guardrails: Guardrails = Guardrails()
     """Whose limits the scenario is held against."""
-    thresholds: dict[str, tuple[ThresholdSpec, ...]] = Field(default_factory=dict)
+    thresholds: Annotated[dict[str, tuple[ThresholdSpec, ...]], ThresholdsSchema()] = Field(default_factory=dict)
+    """What the outcome must be: conditions by metric."""
 
     @property
     def timetable(self) -> Timetable:

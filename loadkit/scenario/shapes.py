@@ -24,16 +24,27 @@ class Shape(Block):
     """The rate over a stage in one form, or a sum of shapes; times a factor."""
 
     hold: Hold | None = None
+    """One rate all the time."""
     ramp: Ramp | None = None
+    """A straight line."""
     spike: Spike | None = None
+    """A rise, a peak and a fall."""
     steps: Steps | None = None
+    """Steps of equal length."""
     sine: Sine | None = None
+    """A sine about a mean."""
     daily: Daily | None = None
+    """A sine of 24 hours."""
     decay: Decay | None = None
+    """An exponential decay."""
     batches: Batches | None = None
+    """Batches with pauses between them."""
     trace: Trace | None = None
+    """Recorded traffic from a CSV file."""
     parts: tuple[Shape, ...] | None = Field(None, alias="sum")
+    """Shapes whose rates are added up."""
     times: Number = Field(1.0, gt=0, le=1e6, allow_inf_nan=False)
+    """Factor on the rate."""
 
     @property
     def length_s(self) -> float | None:

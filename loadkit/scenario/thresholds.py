@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from loadkit.scenario.findings import suggest
 from loadkit.smtp.outcome import SETUP_PHASES, TRANSACTION_PHASES
-from loadkit.units import UnitError, parse_duration, parse_rate, parse_ratio
+from loadkit.units import (
+    DURATION_PATTERN,
+    RATE_PATTERN,
+    RATIO_PATTERN,
+    UnitError,
+    parse_duration,
+    parse_rate,
+    parse_ratio,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +26,8 @@ if TYPE_CHECKING:
 Statistic = Literal["p", "avg", "min", "max", "rate", "count", "end", "slope"]
 Operator = Literal["<", "<=", ">", ">=", "==", "!="]
 Tags = tuple[tuple[str, str], ...]
+
+COUNT_PATTERN = r"[0-9]{1,15}"
 
 
 class ThresholdError(ValueError):
@@ -119,7 +129,7 @@ class Metric:
 
 
 def _parse_count(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,15}", text):
+    if not re.fullmatch(COUNT_PATTERN, text):
         raise UnitError(f"{text!r} is not a count: write a whole number without a unit")
     return float(text)
 
@@ -150,6 +160,12 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
 }
 _KEY = re.compile(r"([^{}]*)(?:\{([^{}]*)\})?")
 _CONDITION = re.compile(r"([a-z_]+)\s*(?:\(\s*([0-9]{1,2}(?:\.[0-9]{1,6})?)\s*\))?\s*(<=|>=|==|!=|<|>)\s*(\S.*)")
+LIMIT_PATTERNS: Mapping[Callable[[str], float], str] = {
+    parse_duration: DURATION_PATTERN,
+    parse_rate: RATE_PATTERN,
+    parse_ratio: RATIO_PATTERN,
+    _parse_count: COUNT_PATTERN,
+}
 _PHASES = tuple(phase.value for phase in (*SETUP_PHASES, *TRANSACTION_PHASES))
 _SETUP_PHASES = frozenset(phase.value for phase in SETUP_PHASES)
 

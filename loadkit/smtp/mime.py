@@ -85,7 +85,7 @@ class Letter:
             parts.append(Part(attached.header, (attached.content,)))
         if self.padded:
             # Filler is plain ASCII text, so it may follow such text; elsewhere it is a part of its own.
-            if len(parts) == 1 and self.html is None and self._plain_transfer() in {"7bit", "8bit"}:
+            if self.body is not None and len(parts) == 1 and self.transfer_of(self.body) in {"7bit", "8bit"}:
                 parts = [Part(parts[0].header, (*parts[0].body, FILLER))]
             else:
                 parts.append(Part(_PLAIN + (_FILLER_FILE if texts else b""), (*self._reference(), FILLER)))
@@ -116,9 +116,6 @@ class Letter:
     def transfer_of(self, text: Text) -> Transfer:
         """How one of the texts is encoded."""
         return self.transfer or choose_transfer(self.correspondents.sample(text), utf8=self.utf8)
-
-    def _plain_transfer(self) -> Transfer:
-        return "7bit" if self.body is None else self.transfer_of(self.body)
 
 
 def _whole_lines(text: Text) -> Text:

@@ -7,15 +7,17 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
-from loadkit.scenario.quantities import MAX_RATE_PER_S, exact_duration
+from loadkit.scenario.quantities import MAX_RATE_PER_S, exact_duration, quantity_schema
+from loadkit.scenario.texts import text_schema
 from loadkit.units import SECONDS_PER_RATE_UNIT, format_rate, parse_rate
 
 MAX_REPLY_LINES = 10
 
 # RFC 5321, section 4.5.3.1.5, allows 512 octets with the line end; an address in place of {source} must find room.
-_REPLY_LINE = re.compile(r"[45][0-5][0-9] [ -~]{1,440}")
+_REPLY_LINE_PATTERN = r"[45][0-5][0-9] [ -~]{1,440}"
+_REPLY_LINE = re.compile(_REPLY_LINE_PATTERN)
 _PATTERN = re.compile(r"[!-~]{1,320}")
 
 
@@ -82,6 +84,20 @@ def _check_pattern(text: str) -> str:
     return text
 
 
-FrequencyLimit = Annotated[Frequency, BeforeValidator(_read_frequency), PlainSerializer(_write_frequency)]
-ReplyText = Annotated[str, AfterValidator(_check_reply)]
-Pattern = Annotated[str, AfterValidator(_check_pattern)]
+_FREQUENCY_PATTERN = r"(?=0*[1-9])[0-9]{1,15}\s*/\s*(?:s|min|m|h|d)"
+_REPLY_PATTERN = rf"\s*({_REPLY_LINE_PATTERN})(?:\r?\n({_REPLY_LINE_PATTERN})){{0,{MAX_REPLY_LINES - 1}}}\s*"
+
+FrequencyLimit = Annotated[
+    Frequency,
+    BeforeValidator(_read_frequency),
+    PlainSerializer(_write_frequency),
+    WithJsonSchema(quantity_schema(_FREQUENCY_PATTERN, "500/min", "20/s")),
+]
+ReplyText = Annotated[
+    str,
+    AfterValidator(_check_reply),
+    text_schema(_REPLY_PATTERN, "a 4xx or 5xx code and a text", "450 4.2.0 Try again later"),
+]
+Pattern = Annotated[
+    str, AfterValidator(_check_pattern), text_schema(_PATTERN.pattern, "a text without spaces", "*@full.example.com")
+]

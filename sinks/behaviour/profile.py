@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
 from loadkit.errors import ProfileError, UsageError
-from loadkit.scenario.block import Block
+from loadkit.scenario.block import Block, FileBlock
+from loadkit.scenario.document import read_document
 from loadkit.scenario.findings import Finding, raise_findings, suggest
+from loadkit.scenario.includes import with_includes
 from loadkit.scenario.quantities import WholeNumber
-from loadkit.scenario.reading import read_model, read_text
+from loadkit.scenario.reading import build_model, read_model, read_text
 from loadkit.scenario.texts import Name, Prose
 from sinks.behaviour.policy import Fault, Greylist, Limits, Outage, Provider, Service
 
@@ -23,18 +26,27 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z0-9_]{1,40}")
 
 
-class Profile(Block):
+class Profile(FileBlock):
     """How a far end behaves: at each step brown-outs come first, then limits, greylisting, faults, service times."""
 
     name: Name = Field(alias="profile")
+    """The profile's name: 1 to 40 of a-z 0-9 _ -"""
     description: Prose = Field("", max_length=10_000)
+    """Whom it stands for, in words."""
     seed: WholeNumber = Field(1, ge=0, le=2**63 - 1)
+    """The same seed and the same mail give the same answers."""
     service: Service = Service()
+    """Service times by step."""
     faults: tuple[Fault, ...] = Field((), max_length=1000)
+    """What goes wrong, by chance or by rule."""
     limits: Limits = Limits()
+    """How much is taken."""
     greylist: Greylist | None = None
+    """Whether first attempts are refused."""
     outages: tuple[Outage, ...] = Field((), max_length=1000)
+    """When the server is down or slow."""
     providers: dict[Name, Provider] = Field({}, max_length=100)
+    """Mail providers behind it, by name."""
 
     @field_validator("providers")
     @classmethod
@@ -66,7 +78,7 @@ def profile_names() -> tuple[str, ...]:
 
 
 def load_profile(name_or_path: str) -> Profile:
-    """Read a shipped profile by its name, or a file.
+    """Read a shipped profile by its name, or a file and the files that it includes.
 
     Args:
         name_or_path: A name such as ``greylist``; anything but a plain name is a path.
@@ -76,7 +88,9 @@ def load_profile(name_or_path: str) -> Profile:
         ProfileError: With every problem in it; it is a `ScenarioError`.
     """
     if not _NAME.fullmatch(name_or_path):
-        return parse_profile(read_text(name_or_path, "profile"), name_or_path)
+        document = read_document(read_text(name_or_path, "profile"), name_or_path)
+        document = with_includes(document, Path(name_or_path), Profile)
+        return build_model(Profile, document, error_type=ProfileError)
     if name_or_path not in profile_names():
         raise UsageError(f"there is no profile {name_or_path!r}", hint=suggest(name_or_path, profile_names()))
     file = _shipped() / f"{name_or_path}.yaml"

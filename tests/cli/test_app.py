@@ -16,7 +16,7 @@ from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode, Problem, ScenarioError, UsageError
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("init", "run", "blast", "check", "preflight", "report", "list", "sink", "worker")
+VERBS = ("capacity", "fit", "init", "run", "blast", "check", "preflight", "report", "list", "sink", "schema", "worker")
 HEAVY = (
     "aiosmtpd",
     "aiosmtplib",
@@ -28,7 +28,9 @@ HEAVY = (
     "numpy",
     "pyarrow",
     "pydantic",
+    "plotly",
     "rich",
+    "scipy",
     "ssl",
     "yaml",
 )
@@ -89,7 +91,17 @@ def test_every_option_has_help() -> None:
             assert name == "return" or "help=" in annotation or annotation in SHARED_OPTIONS, (command.name, name)
 
 
-SHARED_OPTIONS = ("Allow", "AsJson", "NoPreflight", "Quiet", "ResultsDir", "SinkEngine", "SinkProcesses", "SinkProfile")
+SHARED_OPTIONS = (
+    "Allow",
+    "AsJson",
+    "NoPreflight",
+    "Overrides",
+    "Quiet",
+    "ResultsDir",
+    "SinkEngine",
+    "SinkProcesses",
+    "SinkProfile",
+)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

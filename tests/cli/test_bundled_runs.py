@@ -17,7 +17,7 @@ from loadkit.cli._bundled import bundled_scenarios
 
 AT_A_TIME = 3  # most of the time one waits for its sink or for the clock
 SENT_ELSEWHERE = {"smoke", "steady"}
-OK, THRESHOLDS = 0, 99
+OK, INVALID, THRESHOLDS = 0, 4, 99
 
 
 def short_run(name: str, results: Path) -> tuple[int, dict[str, Any], str]:
@@ -35,12 +35,16 @@ def short_run(name: str, results: Path) -> tuple[int, dict[str, Any], str]:
     return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_every_bundled_scenario_can_be_sent_and_nothing_is_lost(tmp_path: Path) -> None:
     names = sorted(bundled_scenarios().keys() - SENT_ELSEWHERE)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         runs = dict(zip(names, pool.map(lambda name: short_run(name, tmp_path / name), names), strict=True))
+    # What they did to each other's schedules is nobody's fault; one at a time it must go well.
+    for name in [name for name, (code, _, _) in runs.items() if code == INVALID]:
+        runs[name] = short_run(name, tmp_path / f"{name}-again")
     for name, (code, summary, stderr) in runs.items():
         # So short a run may have too few messages for a threshold, which is no failure of it.
         assert code in {OK, THRESHOLDS}, (name, stderr, summary.get("validity"))

@@ -25,6 +25,8 @@ from loadkit.scenario.guardrails import TargetAddress
 from loadkit.scenario.load import parse_scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from support.sink import RunningSink
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +56,13 @@ def loadkit(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 )
 def test_a_host_alone_is_a_target(text: str, url: str) -> None:
     assert target_url(text) == url
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[RunningSink]:
+    """One plain sink for all tests here that leave nothing behind in it."""
+    with running_sink() as running:
+        yield running
 
 
 def test_a_good_target(sink: RunningSink) -> None:

@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from loadkit.cli._bundled import bundled_scenarios
 from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode
-from loadkit.scenario.load import parse_scenario
+from loadkit.scenario.distributions import Uniform
+from loadkit.scenario.load import load_scenario, parse_scenario
 from sinks.behaviour.profile import parse_profile
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -45,6 +48,35 @@ def test_its_table_of_bundled_scenarios_is_complete() -> None:
     assert set(
         re.findall(r"`([a-z_]+)`(?=[ ,])", "".join(line for line in table.splitlines() if line[:3] == "| `"))
     ) == set(bundled_scenarios())
+
+
+def test_its_messages_are_valid(tmp_path: Path) -> None:
+    key = generate_private_key(65537, 1024)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "invoices").mkdir()
+    for name, content in (("notice.html", b"<p>{number}</p>"), ("dkim.pem", pem), ("invoices/1.pdf", b"x")):
+        (tmp_path / name).write_bytes(content)
+    load = "scenario: x\nload: {stages: [{name: hold, rate: 5/s, duration: 5s}]}\n"
+
+    scenario = parse_scenario(load + BLOCKS["messages"], base=tmp_path)
+    assert list(scenario.messages) == ["order_notice", "signed", "abroad"]
+
+
+def test_its_single_values_fit_its_scenario(tmp_path: Path) -> None:
+    scenario = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[0]
+    (tmp_path / "mine.yaml").write_text(scenario)
+    values = [quoted or plain for quoted, plain in re.findall(r'--set (?:"([^"]+)"|([a-z][^\s`]+))', README)]
+
+    loaded = load_scenario(tmp_path / "mine.yaml", overrides=values)
+
+    assert loaded.load.stages[-1].rate_per_s == 300
+    assert loaded.messages["letter"].size == Uniform(1024, 90 * 1024)
+
+
+def test_its_line_for_editors_names_the_file_that_its_command_writes() -> None:
+    (written,) = re.findall(r"loadkit schema scenario > (\S+?)`", README)
+
+    assert re.findall(r"^# yaml-language-server: \$schema=(\S+)$", README, re.MULTILINE) == [written]
 
 
 def test_its_table_of_commands_is_complete() -> None:

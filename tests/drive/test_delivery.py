@@ -31,6 +31,13 @@ def admin_sink() -> Iterator[RunningSink]:
         yield sink
 
 
+@pytest.fixture(scope="module")
+def untouched_sink() -> Iterator[RunningSink]:
+    """One sink for all tests in which nothing may be sent."""
+    with running_sink(admin="127.0.0.1:0") as sink:
+        yield sink
+
+
 @pytest.fixture
 def losing_sink(tmp_path: Path) -> Iterator[RunningSink]:
     profile = tmp_path / "losing.yaml"
@@ -135,19 +142,19 @@ def test_nothing_is_sent_where_sinks_can_not_be_asked(
     change: tuple[str, str],
     options: tuple[str, ...],
     end: tuple[ExitCode, str],
-    admin_sink: RunningSink,
+    untouched_sink: RunningSink,
     tmp_path: Path,
 ) -> None:
     old, new = (
-        part.replace("ADMIN", str(admin_sink.admin)).replace("SMTP", f"{admin_sink.host}:{admin_sink.port}")
+        part.replace("ADMIN", str(untouched_sink.admin)).replace("SMTP", f"{untouched_sink.host}:{untouched_sink.port}")
         for part in change
     )
-    run = run_scenario(tmp_path, text(admin_sink).replace(old, new) if old else text(admin_sink), *options)
+    run = run_scenario(tmp_path, text(untouched_sink).replace(old, new) if old else text(untouched_sink), *options)
     assert run.exit_code == end[0], run.stderr
     assert end[1] in run.stderr
     assert TOKEN not in run.stderr
     assert run.folder is None
-    assert admin_sink.stop().deliveries == 0
+    assert untouched_sink.collect().deliveries == 0
 
 
 @pytest.mark.slow

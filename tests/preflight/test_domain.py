@@ -11,13 +11,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from preflight.looking import ENVELOPE, Looked, look
 from support.keys import RSA_512_BITS
 from support.name_server import Fault, running_name_server
+from support.sink import RunningSink, running_sink
 
 from loadkit.preflight.finding import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from support.sink import RunningSink
+    from collections.abc import Iterator, Sequence
 
 Zone = dict[tuple[str, str], "Sequence[str]"]
 
@@ -30,6 +29,13 @@ GOOD: Zone = {
     ("sel._domainkey.shop.test", "TXT"): [f"v=DKIM1; k=rsa; p={RSA_2048}"],
     ("_dmarc.shop.test", "TXT"): ["v=DMARC1; p=reject"],
 }
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[RunningSink]:
+    """One plain sink for all tests here, because a look leaves nothing behind in it."""
+    with running_sink() as running:
+        yield running
 
 
 def ask(sink: RunningSink, changes: Zone, faults: dict[str, Fault] | None = None, domain: str = "shop.test") -> Looked:

@@ -143,6 +143,27 @@ def test_limits_that_are_announced(scripted: StartScripted) -> None:
     assert within.severity is Severity.OK
 
 
+def test_extensions_that_messages_need(scripted: StartScripted) -> None:
+    server = scripted(polite(b"8BITMIME"))
+    lacking = look(
+        server.port,
+        sender="a@example.com",
+        recipient="用户@例子.test",
+        extensions=("SMTPUTF8",),
+        some_extensions=("8BITMIME", "CHUNKING"),
+    )
+    assert lacking.problems == ["SMTPUTF8"]
+    assert lacking.one("SMTPUTF8").fix.startswith("Turn it on at the target (smtputf8_enable in Postfix)")
+    assert lacking.one("CHUNKING").severity is Severity.WARNING
+    assert not lacking.of("8BITMIME")
+    # The server takes what it doesn't offer; one that offers it would want to know.
+    assert b"MAIL FROM:<a@example.com> SMTPUTF8" in server.commands
+    assert "RCPT TO:<用户@例子.test>".encode() in server.commands
+    ascii_only = scripted(polite(b"SMTPUTF8"))
+    assert look(ascii_only.port, sender="a@example.com", recipient="b@example.com").problems == []
+    assert b"MAIL FROM:<a@example.com>" in ascii_only.commands
+
+
 def test_the_address_that_the_server_sees(scripted: StartScripted) -> None:
     hello = Script({Phase.EHLO: say(b"250 mx.test at your service, [203.0.113.9]")})
     assert look(scripted(hello).port).facts.source == "203.0.113.9"
@@ -190,7 +211,10 @@ def test_old_versions_of_tls(scripted: StartScripted, tmp_path: Path) -> None:
     assert both.one("TLS").severity is Severity.WARNING
     assert both.one("TLS").seen.endswith("takes TLS 1.1 or older, too")
     up_to_12 = weak_tls(certificate, ssl.TLSVersion.TLSv1_2)
-    seen = look(scripted(starttls(certificate, tls=up_to_12)).port, starttls=True).facts
+    looked = look(scripted(starttls(certificate, tls=up_to_12)).port, starttls=True, tls_minimum="1.3")
+    assert looked.problems == ["TLS"]
+    assert looked.one("TLS").seen.endswith("; no TLS 1.3")
+    seen = looked.facts
     assert seen.conversation is not None
     assert seen.conversation.tls is not None
     assert seen.conversation.tls.version == "TLSv1.2"

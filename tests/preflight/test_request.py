@@ -44,6 +44,20 @@ def test_needs() -> None:
     assert not needs_of(scenario, HERE).verify
 
 
+def test_extensions_that_messages_need() -> None:
+    kinds = "messages: {plain: {}, raw: {utf8: true}, bytes: {body: ü, transfer: 8bit}}"
+    load = "scenario: x\nload: {stages: [{name: h, rate: 1/s, duration: 5s}]}\n"
+    some = needs_of(parse_scenario(load + kinds), REMOTE)
+    people = "\nrecipients: {local_part: 用户, domain: 例子.test}"
+    every = needs_of(parse_scenario(load + kinds + people), REMOTE)
+
+    assert (some.extensions, some.some_extensions) == ((), ("8BITMIME", "SMTPUTF8"))
+    assert (every.extensions, every.some_extensions) == (("SMTPUTF8",), ("8BITMIME",))
+    assert (every.sender, every.recipient) == ("sender0@example.com", "用户0@例子.test")
+    request = ProbeRequest(REMOTE, every)
+    assert ProbeRequest.from_dict(json.loads(json.dumps(request.to_dict()))) == request
+
+
 def test_no_envelope_where_a_run_sends_none() -> None:
     scenario = parse_scenario(
         "{scenario: x, sessions: {stop_after: ehlo}, load: {stages: [{name: h, rate: 1/s, duration: 5s}]},"

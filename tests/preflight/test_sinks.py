@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 from preflight.looking import ENVELOPE, RECIPIENT, look
-from support.sink import running_sink
+from support.sink import RunningSink, running_sink
 
 from loadkit.preflight.facts import PortState
 from loadkit.preflight.finding import Severity
 from sinks.options import Engine, Tls
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from support.sink import RunningSink
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[RunningSink]:
+    """One plain sink for all tests here, because a look leaves nothing behind in it."""
+    with running_sink() as running:
+        yield running
 
 
 def test_a_plain_sink(sink: RunningSink) -> None:
@@ -34,9 +40,10 @@ def test_a_plain_sink(sink: RunningSink) -> None:
     assert looked.outcome.connections == 6
 
 
-def test_no_message_is_sent(sink: RunningSink) -> None:
-    look(sink.port, **ENVELOPE)
-    assert sink.stop().deliveries == 0
+def test_no_message_is_sent() -> None:
+    with running_sink() as sink:
+        look(sink.port, **ENVELOPE)
+        assert sink.stop().deliveries == 0
 
 
 def test_starttls(certificate: Path) -> None:
@@ -91,7 +98,7 @@ def test_implicit_tls(engine: Engine) -> None:
 @pytest.mark.slow
 def test_tls_from_the_first_byte_where_nobody_expects_it() -> None:
     with running_sink(tls=Tls.IMPLICIT) as sink:
-        looked = look(sink.port)
+        looked = look(sink.port, whole_s=5.0)
     assert looked.problems == ["conversation"]
     finding = looked.one("conversation")
     assert finding.seen.endswith("TLS from the first byte works")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +12,8 @@ from loadkit.report.forecast import Outlook, drawn, outlook_lines, outlook_of
 from loadkit.report.forecast_page import forecast_page
 from loadkit.report.sparkline import ASCII
 from loadkit.scenario.curve import Curve
-from loadkit.scenario.load import load_scenario, parse_scenario
+from loadkit.scenario.load import parse_scenario
 
-PROMOTION = Path(__file__).parents[2] / "scenarios" / "promotion.yaml"
 SALE = """\
 scenario: sale
 campaign:
@@ -65,11 +63,17 @@ def test_a_campaign_is_shown_in_real_time_and_as_it_is_run() -> None:
 
 
 def test_stages_and_closed_loops() -> None:
-    lines = list(outlook_lines(outlook_of(load_scenario(PROMOTION), service_time_s=0.005)))
-    assert lines[0] == "Load over time:"
-    assert lines[3:5] == [
-        "About 3,914 connections from one source, 240 in the busiest minute.",
-        "About 2 sessions busy at the peak, 0.544 on average.",
+    stages = (
+        "scenario: x\nload: {stages: [{name: a, rate: 40/s, duration: 8m}, {name: b, rate: 400/s, duration: 2m}]}\n"
+        "sessions: {messages_per_session: 100}\nmessages: {note: {size: 2KiB}}\n"
+    )
+    lines = list(outlook_lines(outlook(stages, 0.005), columns=10))
+    assert lines[:5] == [
+        "Load over time:",
+        "  ▁▁▁▁▁▁▁▁██  up to 400/s",
+        "  0s  10m00s",
+        "About 672 connections from one source, 240 in the busiest minute.",
+        "About 2 sessions busy at the peak, 0.56 on average.",
     ]
     assert lines[-1] == "Within the limits of cloud-port-25."
     closed = "scenario: x\nload: {executor: sessions, sessions: 20, duration: 1m}\nmessages: {note: {size: 2KiB}}\n"

@@ -92,7 +92,7 @@ def calendars(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(calendars())
 def test_every_hour_has_the_messages_of_its_minutes(blocks: dict[str, Any]) -> None:
     campaign = campaign_of(**blocks)
@@ -238,6 +238,13 @@ def test_an_event_of_every_day_that_clocks_skip_comes_an_hour_later() -> None:
     )
     starts = [stage.start_s for stage in campaign_timetable(campaign).stages if "sale" in stage.name]
     assert [campaign.local(start_s).isoformat() for start_s in starts] == ["2026-03-28T02:30:00", "2026-03-29T03:30:00"]
+
+
+def test_events_of_every_day_begin_within_the_campaign() -> None:
+    events = [EVENT | {"every": "day", "at": "10:00", "duration": "1h"}]
+    timetable = campaign_timetable(campaign_of(start="2026-11-09T10:30", duration="48h", events=events))
+    assert [stage.name for stage in timetable.stages if "sale" in stage.name] == ["sale-2026-11-10", "sale-2026-11-11"]
+    assert curve_of(timetable).area == pytest.approx(2 * 864_000 + (3600 + 1800) * 5)
 
 
 def test_an_event_ends_with_the_campaign() -> None:

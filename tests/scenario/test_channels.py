@@ -29,8 +29,11 @@ thresholds:
 """
 
 
-def test_what_is_written_out_reads_back_equal() -> None:
-    scenario = parse_scenario(TEXT)
+@pytest.mark.parametrize(
+    "target", ["", "target: {url: 'smtp://127.0.0.1'}", "target: {tls_minimum: '1.3', tls: starttls}"]
+)
+def test_what_is_written_out_reads_back_equal(target: str) -> None:
+    scenario = parse_scenario(TEXT + target)
     assert parse_scenario(dump_effective(scenario)) == scenario
 
 

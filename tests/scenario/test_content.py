@@ -127,6 +127,18 @@ def test_only_what_differs_costs_more() -> None:
     assert b"\r\nSubject: a {number} {}\r\n" in content
 
 
+def test_filler_is_never_in_a_file() -> None:
+    (template,) = Mix(
+        kinds("{a: {unique: true, size: 4KiB, attachments: [{name: a.bin, size: 300B, type: image/png}]}}")
+    ).templates[0]
+    content = template.render_bdat(IDS, 4096, Particulars(5, 1.7e9, 0, 0)).partition(b"\r\n")[2]
+    _, attached, filler = email.message_from_bytes(content, policy=SMTPUTF8).walk()
+
+    assert len(attached.get_content()) == 300
+    assert filler.get_content_type() == "text/plain"
+    assert len(content) == 4096
+
+
 def test_a_text_without_size_is_as_large_as_it_is() -> None:
     scenario = kinds("{text: {body: 'hello {recipient}'}, padded: {body: hello, size: 3KiB}, none: {unique: true}}")
     draws = Mix(scenario).draw(100)
@@ -168,8 +180,8 @@ def test_files_of_other_systems_have_the_same_lines(tmp_path: Path) -> None:
     for name, content in {"dos": b"\xef\xbb\xbfa\r\n.b\r\n", "mac": b"a\r.b\r", "unix": b"a\n.b\n"}.items():
         (tmp_path / name).write_bytes(content)
         mix = Mix(kinds(f"{{a: {{body: {{file: {name}}}}}}}", tmp_path))
-        content = mix.templates[0][0].render_data(IDS, 0, Particulars(5, 1.7e9, 0, 0))
-        assert content.endswith(b"\r\n\r\na\r\n..b\r\n.\r\n")
+        wire = mix.templates[0][0].render_data(IDS, 0, Particulars(5, 1.7e9, 0, 0))
+        assert wire.endswith(b"\r\n\r\na\r\n..b\r\n.\r\n")
 
 
 def test_a_key_comes_from_a_file_or_the_environment(tmp_path: Path, pem: str, monkeypatch: pytest.MonkeyPatch) -> None:

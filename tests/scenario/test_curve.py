@@ -142,3 +142,11 @@ def test_no_window_holds_more_than_the_busiest(curve: Curve, width: float, place
     starts = np.concatenate(([curve.busiest(width_s)], np.array(places) * (curve.duration_s - width_s)))
     areas = curve.area_at(starts + width_s) - curve.area_at(starts)
     assert areas[0] >= areas.max() - 1e-3 * max(1e-9, curve.peak_per_s * width_s)
+
+
+def test_a_time_does_not_depend_on_what_is_asked_with_it() -> None:
+    """Where the rate touches zero, more steps are needed than elsewhere."""
+    curve = Curve.sine(10, 10, 7, 100)
+    areas = np.concatenate((np.random.default_rng(1).random(300), [0.0035, 0.035])) * curve.area
+    alone = [float(curve.times_at(areas[place : place + 1])[0]) for place in range(len(areas))]
+    assert curve.times_at(areas).tolist() == alone

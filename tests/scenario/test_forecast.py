@@ -58,7 +58,7 @@ def test_closed_loops_by_littles_law() -> None:
     assert timed.closed_loop
     counted = forecast("load: {executor: shared_messages, sessions: 20, messages: 500}", service_time_s=0.1)
     assert [counted.duration_s, counted.messages] == pytest.approx([2.5, 500])
-    short = forecast("load: {executor: sessions, sessions: 20, duration: 60s}", "sessions: {messages_per_session: 2}")
+    short = forecast("load: {executor: sessions, sessions: 20, duration: 90s}", "sessions: {messages_per_session: 2}")
     assert short.minute_connections == pytest.approx(20 / 0.05 * 60 / 2)
 
 

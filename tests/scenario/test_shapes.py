@@ -223,6 +223,14 @@ def test_the_peak_is_found(shape: str, duration_s: float, peak: float) -> None:
     assert Shape.model_validate(yaml.safe_load(shape)).curve(duration_s).peak_per_s == pytest.approx(peak, rel=2e-4)
 
 
+def test_a_spike_that_rounding_makes_longer_than_its_stage_fits_all_the_same() -> None:
+    """0.1 + 0.2 is more than 0.3."""
+    shape = Shape.model_validate({"spike": {"peak": "9/s", "rise": "100ms", "fall": "200ms"}})
+
+    assert list(shape.misfits(0.3)) == []
+    assert shape.curve(0.3).duration_s == 0.3
+
+
 @pytest.mark.parametrize(
     ("shape", "words"),
     [

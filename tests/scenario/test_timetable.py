@@ -31,6 +31,7 @@ def test_a_stretched_timetable_keeps_its_rates_and_its_edges() -> None:
     timetable = Timetable.of_legs(legs).stretched(0.37)
 
     assert timetable.curve is not None
+    assert [span.start_s for span in timetable.stages] == timetable.curve.edges_s[:-1].tolist()
     assert [span.end_s for span in timetable.stages] == timetable.curve.edges_s[1:].tolist()
     assert timetable.curve.levels.tolist() == list(range(1, 60))
 

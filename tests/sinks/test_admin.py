@@ -102,12 +102,20 @@ def test_behaviour_changes_while_it_runs(sink: RunningSink) -> None:
     assert get_json(sink, "/counters")["answers"] == {"rcpt 452": 4}
 
 
+@pytest.fixture(scope="module")
+def changing() -> Iterator[dict[int, RunningSink]]:
+    """Sinks of one and of two processes whose profile changes and to which nothing is sent."""
+    with running_sink(admin="0", processes=1) as one, running_sink(admin="0", processes=2) as two:
+        yield {1: one, 2: two}
+
+
 @pytest.mark.parametrize("name", profile_names())
-def test_every_shipped_profile_can_be_set(name: str) -> None:
-    processes = 1 if name in ("station", "usl") else 2
-    with running_sink(admin="0", processes=processes) as sink:
-        assert call(sink, "/profile", method="PUT", body=name.encode()) == (200, json.dumps({"profile": name}))
-        assert f"profile: {name}" in call(sink, "/profile")[1]
+def test_every_shipped_profile_can_be_set(name: str, changing: dict[int, RunningSink]) -> None:
+    sink = changing[1 if name in ("station", "usl") else 2]
+    assert call(sink, "/profile", method="DELETE") == (200, '{"profile": null}')
+    assert f"profile: {name}" not in call(sink, "/profile")[1]
+    assert call(sink, "/profile", method="PUT", body=name.encode()) == (200, json.dumps({"profile": name}))
+    assert f"profile: {name}" in call(sink, "/profile")[1]
 
 
 def test_what_one_process_must_do_is_refused_to_two() -> None:

@@ -57,6 +57,16 @@ def test_starttls_with_a_certificate_that_can_be_verified(starttls: RunningSink,
     assert starttls.collect().deliveries == before + 1
 
 
+def test_no_older_version_than_demanded_is_spoken(engine: Engine) -> None:
+    with running_sink(engine=engine, tls=Tls.IMPLICIT, tls_minimum="1.3") as sink:
+        older = trusting(sink)
+        older.maximum_version = ssl.TLSVersion.TLSv1_2
+        with pytest.raises(ssl.SSLError), smtplib.SMTP_SSL("localhost", sink.port, context=older):
+            pass
+        with smtplib.SMTP_SSL("localhost", sink.port, context=trusting(sink)) as client:
+            assert client.noop()[0] == 250
+
+
 def test_implicit_tls_with_a_certificate_that_can_be_verified(implicit: RunningSink) -> None:
     with smtplib.SMTP_SSL(implicit.host, implicit.port, context=trusting(implicit)) as client:
         for seq in range(3):

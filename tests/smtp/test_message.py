@@ -255,6 +255,20 @@ def test_own_messages_are_sent_as_they_are(name: str, size: int) -> None:
     assert message["X-Loadkit-Id"] == "abcdefgh.3.1041"
 
 
+@pytest.mark.parametrize(
+    ("raw", "needs"),
+    [
+        ("Subject: 订单\n\nhello\n".encode(), (b"SMTPUTF8", b"8BITMIME")),
+        ("Subject: a\n\n订单\n".encode(), (b"8BITMIME",)),
+        # Headers in other encodings than UTF-8 are no mail by any standard, and yet there is such mail.
+        ("Subject: 订单\n\nhello\n".encode("gbk"), (b"8BITMIME",)),
+    ],
+    ids=["UTF-8 header", "UTF-8 body", "GBK header"],
+)
+def test_own_messages_need_what_they_hold(raw: bytes, needs: tuple[bytes, ...]) -> None:
+    assert Template.from_eml(raw).needs == needs
+
+
 @settings(deadline=None)
 @given(CONTENTS)
 def test_any_own_message_survives(raw: bytes) -> None:

@@ -193,3 +193,13 @@ def test_a_percent_sign_is_a_letter_like_any_other() -> None:
         )
         message = parse(content_of(PersonalTemplate(letter), 0, MESSAGE._replace(recipient=2)))
         assert (str(message["Subject"]), text_of(message)) == ("50 % 41", "5 %d 100%2@example.com %%\n")
+
+
+@pytest.mark.parametrize("size", [0, 10_000, 160_000, 700_001])
+def test_the_checksum_of_long_messages_is_right(size: int) -> None:
+    files = (AttachedFile.random("a.bin", 40_000, "application/pdf"),) if size != 10_000 else ()
+    template = PersonalTemplate(
+        replace(LETTER, attachments=files, padded=size > 0, smime_bytes=65_000 if files else None)
+    )
+    content = content_of(template, size)
+    assert len(content) == size or not template.padded

@@ -45,7 +45,7 @@ def filled(pieces: tuple[Piece, ...]) -> bytes:
 
 
 @pytest.mark.parametrize("transfer", ["8bit", "quoted-printable", "base64"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(text=texts(LETTERS))
 def test_any_text_is_read_as_it_was_meant(transfer: str, text: Text) -> None:
     text = (*text, "\n") if not text or not isinstance(text[-1], str) else (*text[:-1], f"{text[-1]}\n")
@@ -70,7 +70,7 @@ def test_addresses_in_html_are_character_references() -> None:
         assert html.unescape(content.decode()) == "<p>o'hara&=?_123@example.com</p>\r\n"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(texts(st.text(st.sampled_from('aZ 0=.?_%é订<"('), max_size=60)))
 def test_any_subject_is_read_as_it_was_meant(text: Text) -> None:
     value = Pattern(encode_subject(text, PEOPLE, utf8=False)).fill(VALUES)

@@ -1,0 +1,227 @@
+"""What trials at one load say about a goal: sequential verdicts from batches of messages."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from scipy.special import betainc, ndtri
+
+from loadkit.analysis.goals import Criterion, Goal
+from loadkit.analysis.steady import Floats, backlog_of, design_effect
+
+RISK = 0.05
+"""Chance of a wrong bound, over all looks at a load together."""
+GOODPUT_LEAST = 0.995
+EXCEED_RATIO = 0.5
+"""A load is too much if more than this share of its trials was overloaded."""
+PRIOR_BATCHES = 10.0
+PRIOR_EFFECT = {True: 5.0, False: 5.0}
+"""The design effect before anything was seen, of slow messages and of failed ones, and how many batches that belief is
+worth. Slow messages stand in a queue with others; a few seconds without a burst don't show that there are none."""
+BURST_DOUBT = 2.0
+"""An effect seen in k bursts is taken for 1 + this / k times as large: few bursts look smaller than they are."""
+FUTILE_SHARE = 0.7
+"""A load is undecided early if all looks would, by what was seen, get less than this share of the way to a verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a trial saw, by batches of messages that arrived within the same second.
+
+    Args:
+        offered: Messages that were to be sent, in each batch.
+        failed: Those of them that were not accepted; as many batches.
+        bad: By goal, those of them that failed or took too long; each as many batches.
+        backlog: Messages under way or queued, once a second.
+        invalid: Why the load generator can't be believed; empty if it can.
+        name: What the trial is called elsewhere, such as its run folder.
+    """
+
+    offered: tuple[int, ...]
+    failed: tuple[int, ...]
+    bad: tuple[tuple[int, ...], ...]
+    backlog: tuple[float, ...]
+    invalid: str = ""
+    name: str = ""
+
+    def __repr__(self) -> str:
+        if self.invalid:
+            return f"<Observation: INVALID, {self.invalid}>"
+        bad = ", ".join(f"{sum(one):,}" for one in self.bad)
+        return f"<Observation: {sum(self.offered):,} messages, {sum(self.failed):,} failed, bad by goal {bad}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The observation as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Observation:
+        """Read what `to_dict` made."""
+        return cls(
+            offered=tuple(data["offered"]),
+            failed=tuple(data["failed"]),
+            bad=tuple(tuple(one) for one in data["bad"]),
+            backlog=tuple(data["backlog"]),
+            invalid=data["invalid"],
+            name=data["name"],
+        )
+
+
+class Bound(StrEnum):
+    """What a load is for a goal."""
+
+    LOWER = "lower"
+    UPPER = "upper"
+    OPEN = "open"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the trials at a load say about a goal.
+
+    Args:
+        bound: The verdict.
+        chance: Probability that the share of bad messages is at most the goal's.
+        bad_ratio: Share of bad messages seen.
+        trials: Valid trials.
+        overloaded: Those of them that were overloaded.
+        criterion: What was bad; None where nothing was.
+    """
+
+    bound: Bound
+    chance: float
+    bad_ratio: float
+    trials: int
+    overloaded: int
+    criterion: Criterion | None
+
+    def __repr__(self) -> str:
+        return f"<Evidence: {self.bound.value}, {self.bad_ratio:.3%} bad, P(goal is met) {self.chance:.3f}>"
+
+
+def spent_risk(look: int, looks: int, risk: float = RISK) -> float:
+    """How much of the risk of a wrong verdict the look may spend.
+
+    Args:
+        look: Number of the look, from 1.
+        looks: How many there may be.
+        risk: What all of them may spend.
+
+    Notes:
+        Who looks again after every trial is wrong more often than at one look. The risk is spent by
+        risk ln(1 + (e - 1) k / K) up to look k, nearly as much at each (Lan and DeMets, 1983, for Pocock's bounds),
+        and every look may use its own part alone, so that the sum holds however the looks hang together.
+
+    Examples:
+        >>> [round(spent_risk(look, 3), 4) for look in (1, 2, 3)]
+        [0.0226, 0.0155, 0.0118]
+    """
+    return risk * (math.log1p((math.e - 1) * look / looks) - math.log1p((math.e - 1) * (look - 1) / looks))
+
+
+def chance_of_meeting(bad: Floats, total: Floats, allowed: float, *, slow: bool = False) -> float:
+    """The probability that the true share of bad messages is at most what is allowed.
+
+    Args:
+        bad: Bad messages in each batch; shape (n,).
+        total: All messages in each; the same shape.
+        allowed: The share, in (0, 1).
+        slow: Whether slow messages are bad, which come in larger bursts than failed ones.
+
+    Notes:
+        Beta-binomial with the prior Beta(1/2, 1/2). Bad messages come in bursts, so counts are divided by their design
+        effect: that of the batches, enlarged by the doubt that few bursts leave and drawn towards `PRIOR_EFFECT`. The
+        number of bursts is (sum b)^2 / sum b^2 (Kish).
+
+    Examples:
+        >>> import numpy as np
+        >>> round(chance_of_meeting(np.zeros(10), np.full(10, 50.0), 0.01), 3)
+        0.885
+    """
+    seen, bad_count, all_count = design_effect(bad, total), float(bad.sum()), float(total.sum())
+    bursts = max(bad_count**2 / float(bad @ bad), 1.0) if bad_count else 1.0
+    worth = seen.batches - 1
+    doubted = seen.effect * (1 + BURST_DOUBT / bursts)
+    effect = (PRIOR_BATCHES * PRIOR_EFFECT[slow] + worth * doubted) / (PRIOR_BATCHES + worth)
+    return float(betainc(bad_count / effect + 0.5, (all_count - bad_count) / effect + 0.5, allowed))
+
+
+def _floats(values: Sequence[float]) -> Floats:
+    return np.array(values, dtype=np.float64)
+
+
+def is_overloaded(seen: Observation, least_goodput: float = GOODPUT_LEAST) -> bool:
+    """Whether the backlog surely grew, or surely fewer messages were accepted than must be.
+
+    Args:
+        seen: A valid trial.
+        least_goodput: Least share of the offered messages that is accepted.
+
+    Notes:
+        Growth is only called so if it exceeds the share of the offered rate that goodput may lack.
+    """
+    offered, failed = _floats(seen.offered), _floats(seen.failed)
+    floor_per_s = (1 - least_goodput) * float(offered.mean()) if offered.size else 0.0
+    if backlog_of(_floats(seen.backlog), least_per_s=floor_per_s).growing:
+        return True
+    return bool(failed.any()) and chance_of_meeting(failed, offered, 1 - least_goodput) <= RISK
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a load is judged.
+
+    Args:
+        looks: Trials after which a load that is still open is undecided.
+        least_goodput: See `is_overloaded`.
+        confirming: Whether a verdict that was found already is looked at once more; it may spend all of the risk.
+    """
+
+    looks: int
+    least_goodput: float
+    confirming: bool = False
+
+
+def judge_load(goal: Goal, place: int, seen: Sequence[Observation], look: Look) -> Evidence:
+    """The verdict on a load.
+
+    Args:
+        goal: What is wanted.
+        place: Which of `Observation.bad` is the goal's.
+        seen: The valid trials at the load; at least one.
+        look: How often may be looked, and what overload is.
+    """
+    offered = _floats([count for one in seen for count in one.offered])
+    failed = _floats([count for one in seen for count in one.failed])
+    bad = _floats([count for one in seen for count in one.bad[place]])
+    overloaded = sum(is_overloaded(one, look.least_goodput) for one in seen)
+    chance = chance_of_meeting(bad, offered, goal.allowed, slow=goal.limit_s is not None)
+    risk = RISK if look.confirming else spent_risk(min(len(seen), look.looks), look.looks)
+    ratio = float(bad.sum()) / max(float(offered.sum()), 1.0)
+    if overloaded > EXCEED_RATIO * len(seen):
+        return Evidence(Bound.UPPER, 0.0, ratio, len(seen), overloaded, Criterion.BACKLOG)
+    if chance >= 1 - risk:
+        bound = Bound.LOWER
+    elif chance <= risk:
+        bound = Bound.UPPER
+    else:
+        bound = Bound.UNDECIDED if len(seen) >= look.looks or _futile(chance, len(seen), look.looks) else Bound.OPEN
+    criterion = None
+    if bad.any():
+        criterion = Criterion.LATENCY if 2 * failed.sum() < bad.sum() else Criterion.ERRORS
+    return Evidence(bound, chance, ratio, len(seen), overloaded, criterion)
+
+
+def _futile(chance: float, look: int, looks: int) -> bool:
+    """Whether more looks, each at twice as much, would hardly lead to a verdict; one look is too few to say so."""
+    if look == 1:
+        return False
+    expected = abs(float(ndtri(chance))) * math.sqrt((2**looks - 1) / (2**look - 1))
+    return expected < FUTILE_SHARE * float(ndtri(1 - spent_risk(looks, looks)))

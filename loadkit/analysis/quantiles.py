@@ -1,0 +1,105 @@
+"""Quantiles of samples: nearest rank, Harrell-Davis, and how many values a quantile needs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import betainc
+
+from loadkit.measure.histogram import nearest_rank
+from loadkit.measure.histogram import smallest_sample as independent_sample
+
+Floats = npt.NDArray[np.float64]
+
+STATED_QUANTILES = (0.95, 0.99, 0.999, 0.9995, 0.9999)
+
+_NEGLIGIBLE_SDS = 9.0
+"""Beyond so many standard deviations of its position, the weight of a value in a quantile is under 1e-12."""
+
+
+def smallest_sample(quantile: float, design_effect: float = 1.0) -> int:
+    """How many values it takes to bound a quantile from above with 95 % confidence.
+
+    Args:
+        quantile: In (0, 1).
+        design_effect: How many correlated values are worth one independent value; at least 1.
+
+    Notes:
+        ceil(ln 0.05 / ln q), see `loadkit.measure.histogram.smallest_sample`, times the design effect.
+
+    Examples:
+        >>> [smallest_sample(quantile) for quantile in STATED_QUANTILES]
+        [59, 299, 2995, 5990, 29956]
+        >>> smallest_sample(0.99, design_effect=2.5)
+        748
+    """
+    return math.ceil(independent_sample(quantile) * design_effect)
+
+
+def quantile_of(values: Floats, quantile: float, *, design_effect: float = 1.0) -> float | None:
+    """The nearest-rank quantile: the smallest value that at least a share of all values does not exceed.
+
+    Args:
+        values: A sample in any order; shape (n,).
+        quantile: In (0, 1).
+        design_effect: See `smallest_sample`.
+
+    Returns:
+        The value of rank ceil(q n), or None where the sample is too small to bound the quantile.
+
+    Examples:
+        >>> import numpy as np
+        >>> quantile_of(np.arange(1.0, 1001.0), 0.99)
+        990.0
+        >>> quantile_of(np.arange(1.0, 101.0), 0.99) is None
+        True
+    """
+    if values.size < smallest_sample(quantile, design_effect):
+        return None
+    rank = int(nearest_rank(quantile, np.int64(values.size)))
+    return float(np.partition(values, rank - 1)[rank - 1])
+
+
+def harrell_davis(values: Floats, quantile: float, counts: npt.NDArray[np.int64] | None = None) -> Floats:
+    """The Harrell-Davis estimate of a quantile, smoother and mostly more exact than one order statistic.
+
+    Args:
+        values: Ascending values; shape (k,).
+        quantile: In (0, 1).
+        counts: How often each occurs; shape (k,) or (..., k) for many samples of the same values. None means once.
+
+    Returns:
+        The estimate, of the shape of counts without its last axis; NaN for samples without values.
+
+    Notes:
+        The mean of all order statistics, weighted by the chance that each is the quantile:
+        sum_i x_(i) [I_(i/n)(a, b) - I_((i-1)/n)(a, b)] with a = (n + 1) q, b = (n + 1) (1 - q) and I the regularised
+        incomplete beta function (Harrell and Davis, 1982). Equal values share their weights, so counts lose nothing.
+
+    Examples:
+        >>> import numpy as np
+        >>> round(float(harrell_davis(np.array([1.0, 2.0, 3.0, 4.0, 10.0]), 0.5)), 4)
+        3.2896
+        >>> round(float(harrell_davis(np.array([1.0, 2.0]), 0.5, np.array([30, 10]))), 4)
+        1.0003
+    """
+    often = np.ones(values.size, dtype=np.int64) if counts is None else counts
+    reached = np.cumsum(often, axis=-1)
+    totals = reached[..., -1:].astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        places = reached / totals
+    # Nearly all of the incomplete beta function is 0 or 1, and to evaluate it is nearly all of the work.
+    spread = np.sqrt(quantile * (1 - quantile) / (totals + 2))
+    # For extreme quantiles of small samples the weights are skewed, and a share of their own is left on each side.
+    reach = _NEGLIGIBLE_SDS * spread + 2 * _NEGLIGIBLE_SDS / (totals + 2)
+    weights = (places > quantile).astype(np.float64)
+    near = np.abs(places - quantile) <= reach
+    a, b = (
+        np.broadcast_to((totals + 1) * quantile, near.shape),
+        np.broadcast_to((totals + 1) * (1 - quantile), near.shape),
+    )
+    weights[near] = betainc(a[near], b[near], places[near])
+    estimates: Floats = np.diff(weights, axis=-1, prepend=0.0) @ values
+    return np.where(totals[..., 0] > 0, estimates, np.nan)

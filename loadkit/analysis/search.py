@@ -1,0 +1,332 @@
+"""The largest rate that meets goals: a search as a state machine, with observations in and the next action out.
+
+The search neither sends nor waits. It is its settings and the trials so far, so it repeats exactly, survives being
+written down, and goes on where it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from loadkit.analysis.evidence import GOODPUT_LEAST, Bound, Evidence, Look, Observation, judge_load
+from loadkit.analysis.goals import Criterion, Goal
+from loadkit.analysis.search_trials import STEPS_OF_WIDTH, DoneTrial, Finished, NextTrial, Purpose, SearchSettings
+
+MOST_VOID = 3
+"""So many trials that the load generator could not drive, and the load counts as out of its reach."""
+MOST_UNDECIDED, MOST_UNDECIDED_AT_ALL = 2, 5
+"""So many loads of which trials did not tell, and more of them won't narrow a bracket; or won't find a lower bound."""
+CHECKED_SHARES = (0.8, 1.2)
+_HALVINGS_DOWN = 12
+_SURE = 0.02
+"""No load that is still open counts as surer than this when the next is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoalResult:
+    """What is known of the largest rate that meets a goal.
+
+    Args:
+        goal: The goal.
+        lower_per_s: Largest rate below `upper_per_s` that surely meets it; None if none does.
+        upper_per_s: Smallest rate that surely doesn't; None if none was found.
+        criterion: What was bad at the upper bound.
+        trials: Trials that told of the goal, those for its confirmation included.
+        undecided_per_s: Rates between the bounds, or beside them, of which their trials did not tell.
+        void: Trials that the load generator could not drive.
+        confirmed: Whether a longer trial at the lower bound says so too.
+        out_of_reach_per_s: Smallest rate that the load generator could not drive; None if there is none.
+    """
+
+    goal: Goal
+    lower_per_s: float | None
+    upper_per_s: float | None
+    criterion: Criterion | None
+    trials: int
+    undecided_per_s: tuple[float, ...]
+    void: int
+    confirmed: bool
+    out_of_reach_per_s: float | None
+
+    @property
+    def width(self) -> float | None:
+        """Relative width of the bracket; None if it is open."""
+        if not self.lower_per_s or self.upper_per_s is None:
+            return None
+        return self.upper_per_s / self.lower_per_s - 1
+
+    def __repr__(self) -> str:
+        low, high = ("?" if rate is None else f"{rate:,.4g}" for rate in (self.lower_per_s, self.upper_per_s))
+        why = f", then {self.criterion.value}" if self.criterion else ""
+        return f"<{self.goal.text}: {low}/s to {high}/s{why}; {self.trials} trials>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain JSON values."""
+        return dataclasses.asdict(self) | {"width": self.width}
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search for capacity as it stands.
+
+    Args:
+        settings: What is searched, and how.
+        done: The trials so far.
+
+    Notes:
+        The bookkeeping is that of MLRsearch (draft-ietf-bmwg-mlrsearch): one trial tells of all goals; the relevant
+        upper bound of a goal is the smallest load that fails it, the relevant lower bound the largest below that one
+        which meets it. Loads lie on a logarithmic grid and double until the first upper bound. Then, for each goal,
+        the next load is the median of where its capacity may be, given what every load says so far; of the loads that
+        goals ask for, the smallest is tried first.
+
+    Examples:
+        >>> from loadkit.analysis.goals import parse_goal
+        >>> from loadkit.analysis.search_trials import NextTrial, SearchSettings
+        >>> search = Search(SearchSettings((parse_goal("p(99) < 500ms"),), start_per_s=100, width=0.5))
+        >>> while isinstance(trial := search.next_action(), NextTrial):
+        ...     slow = 0 if trial.rate_per_s < 500 else 50
+        ...     seen = Observation((200,) * 10, (0,) * 10, ((slow,) * 10,), (5,) * 10)
+        ...     search = search.with_trial(trial, seen)
+        >>> search.results()
+        (<p(99) < 500ms: 337.5/s to 506.2/s, then latency; 6 trials>,)
+    """
+
+    settings: SearchSettings
+    done: tuple[DoneTrial, ...] = ()
+
+    def with_trial(self, trial: NextTrial, seen: Observation, took_s: float | None = None) -> Search:
+        """The search after a trial.
+
+        Args:
+            trial: What was to be done.
+            seen: What it saw.
+            took_s: What it took of the budget, in seconds; its duration unless told.
+        """
+        done = DoneTrial(trial, seen, trial.duration_s if took_s is None else took_s)
+        return dataclasses.replace(self, done=(*self.done, done))
+
+    @property
+    def took_s(self) -> float:
+        """What all trials took, in seconds."""
+        return sum(one.took_s for one in self.done)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The search as plain JSON values."""
+        return {"settings": self.settings.to_dict(), "trials": [one.to_dict() for one in self.done]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Search:
+        """Read what `to_dict` made."""
+        return cls(SearchSettings.from_dict(data["settings"]), tuple(map(DoneTrial.from_dict, data["trials"])))
+
+    def next_action(self) -> NextTrial | Finished:
+        """What to do now."""
+        books = Books.of(self)
+        if (step := books.next_step()) is not None:
+            ramping = not any(books.top(place) is not None for place in range(len(self.settings.goals)))
+            trial = self._trial(step, Purpose.RAMP if ramping else Purpose.SEARCH, longer=books.next_is_longer(step))
+            # Time is kept for the confirmation.
+            if self._affordable(trial.duration_s + self._confirm_s * (books.lowest_bound() is not None)):
+                return trial
+        return self._confirmation(books) or Finished(self._reason(books, step))
+
+    @property
+    def _confirm_s(self) -> float:
+        return self.settings.trial_s * self.settings.confirm_trials
+
+    def _affordable(self, duration_s: float) -> bool:
+        """Whether there is time for a trial, with what the trials so far took beside their measured time."""
+        beside_s = (self.took_s - sum(one.trial.duration_s for one in self.done)) / max(len(self.done), 1)
+        return self.took_s + duration_s + beside_s <= self.settings.budget_s
+
+    def _trial(self, step: int, purpose: Purpose, *, longer: int = 1, share: float = 1.0) -> NextTrial:
+        settings, number = self.settings, len(self.done) + 1
+        rate = float(f"{settings.rate_per_s(step) * share:.6g}")
+        confirming = purpose in (Purpose.CONFIRM, Purpose.CHECK)
+        duration_s = self._confirm_s if confirming else longer * settings.trial_s
+        seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
+        return NextTrial(number, step, rate, duration_s, purpose, seed)
+
+    def _confirmation(self, books: Books) -> NextTrial | None:
+        """The longer trial at the smallest lower bound, then those a fifth below and above it."""
+        step = books.lowest_bound()
+        if step is None or not self._affordable(self._confirm_s):
+            return None
+        if not books.confirmed(step):
+            voided = sum(one.trial.purpose is Purpose.CONFIRM and one.trial.step == step for one in self.done)
+            return self._trial(step, Purpose.CONFIRM) if voided < MOST_VOID else None
+        checks = [one for one in self.done if one.trial.purpose is Purpose.CHECK and one.trial.step == step]
+        return (
+            self._trial(step, Purpose.CHECK, share=CHECKED_SHARES[len(checks)])
+            if len(checks) < len(CHECKED_SHARES)
+            else None
+        )
+
+    def _reason(self, books: Books, step: int | None) -> str:
+        if step is not None:
+            return "the time is used up"
+        if books.out_of_reach is not None and any(result.upper_per_s is None for result in self.results()):
+            return f"the load generator can't drive {self.settings.rate_per_s(books.out_of_reach):,.4g}/s"
+        narrow = all(
+            result.width is not None and result.width <= self.settings.width * (1 + 1e-4) for result in self.results()
+        )
+        return "every bracket is narrow enough" if narrow else "no load is left that would tell more"
+
+    def results(self) -> tuple[GoalResult, ...]:
+        """What is known so far, by goal."""
+        books = Books.of(self)
+        return tuple(books.result(place) for place in range(len(self.settings.goals)))
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What every load tried so far is for every goal.
+
+    Args:
+        search: The search.
+        evidence: By goal, the evidence by step.
+        out_of_reach: The smallest step that the load generator could not drive, or None.
+    """
+
+    search: Search
+    evidence: tuple[dict[int, Evidence], ...]
+    out_of_reach: int | None
+
+    @classmethod
+    def of(cls, search: Search) -> Books:
+        """Judge every load."""
+        settings = search.settings
+        valid: dict[int, list[Observation]] = {}
+        void: dict[int, int] = {}
+        for one in search.done:
+            if one.trial.purpose is Purpose.CHECK:
+                continue
+            if one.seen.invalid:
+                counted = one.trial.purpose is not Purpose.CONFIRM
+                void[one.trial.step] = void.get(one.trial.step, 0) + counted
+            else:
+                valid.setdefault(one.trial.step, []).append(one.seen)
+        loosest = max((goal.allowed for goal in settings.goals if goal.limit_s is None), default=0.0)
+        confirmed = {one.trial.step for one in search.done if one.trial.purpose is Purpose.CONFIRM}
+        looks = {
+            step: Look(settings.looks, min(GOODPUT_LEAST, 1 - loosest), confirming=step in confirmed) for step in valid
+        }
+        evidence = tuple(
+            {step: judge_load(goal, place, seen, looks[step]) for step, seen in valid.items()}
+            for place, goal in enumerate(settings.goals)
+        )
+        unreached = [step for step, count in void.items() if count >= MOST_VOID]
+        return cls(search, evidence, min(unreached, default=None))
+
+    def top(self, place: int) -> int | None:
+        """The smallest step that is too much, or out of reach."""
+        steps = [step for step, seen in self.evidence[place].items() if seen.bound is Bound.UPPER]
+        return min((*steps, *(() if self.out_of_reach is None else (self.out_of_reach,))), default=None)
+
+    def bottom(self, place: int) -> int | None:
+        """The largest step below `top` that meets the goal."""
+        top = self.top(place)
+        steps = [step for step, seen in self.evidence[place].items() if seen.bound is Bound.LOWER]
+        return max((step for step in steps if top is None or step < top), default=None)
+
+    def lowest_bound(self) -> int | None:
+        """The smallest of the goals' lower bounds; None unless each has one."""
+        steps = [self.bottom(place) for place in range(len(self.evidence))]
+        known = [step for step in steps if step is not None]
+        return min(known) if len(known) == len(steps) else None
+
+    def confirmed(self, step: int) -> bool:
+        """Whether a longer trial was made at a step."""
+        return any(
+            one.trial.purpose is Purpose.CONFIRM and one.trial.step == step and not one.seen.invalid
+            for one in self.search.done
+        )
+
+    def next_is_longer(self, step: int) -> int:
+        """How many times as long the next trial at a step is as the first: what one could not tell, the next may."""
+        seen = self.evidence[0].get(step)
+        return 1 if seen is None else 2 ** min(seen.trials, self.search.settings.looks - 1)
+
+    def next_step(self) -> int | None:
+        """The smallest load that a goal asks for."""
+        wanted = (self._wanted(place) for place in range(len(self.evidence)))
+        return min((step for step in wanted if step is not None), default=None)
+
+    def _wanted(self, place: int) -> int | None:
+        settings, seen, top = self.search.settings, self.evidence[place], self.top(place)
+        if (again := self._void_step()) is not None and (top is None or again < top):
+            return again
+        if top is None:
+            step = max(seen) + settings.doubling if seen else 0
+            return step if settings.rate_per_s(step) <= settings.most_per_s else None
+        bottom = self.bottom(place)
+        if bottom is not None and top - bottom <= STEPS_OF_WIDTH:
+            return None
+        unclear = sum(one.bound is Bound.UNDECIDED for step, one in seen.items() if step < top)
+        wide = bottom is not None and top - bottom > settings.doubling // 2
+        if unclear >= (MOST_UNDECIDED_AT_ALL if bottom is None else MOST_UNDECIDED + wide):
+            return None
+        lowest = min((*seen, top))
+        if bottom is None and all(seen[step].bound is not Bound.OPEN for step in seen):
+            lowest -= settings.doubling
+            return lowest if lowest >= -_HALVINGS_DOWN * settings.doubling else None
+        return self._median(place, lowest - settings.doubling if bottom is None else bottom, top)
+
+    def _void_step(self) -> int | None:
+        """The load of the last trial, if the load generator could not drive it and may do so yet."""
+        if not self.search.done or not self.search.done[-1].seen.invalid:
+            return None
+        last = self.search.done[-1].trial
+        wanted = last.purpose in (Purpose.RAMP, Purpose.SEARCH) and last.step != self.out_of_reach
+        return last.step if wanted else None
+
+    def _median(self, place: int, bottom: int, top: int) -> int | None:
+        """The open step that best halves where the capacity may be, or the one that is being looked at."""
+        between = {step: one for step, one in self.evidence[place].items() if bottom < step < top}
+        last = self.search.done[-1].trial
+        if last.purpose is Purpose.SEARCH and last.step in between and between[last.step].bound is Bound.OPEN:
+            return last.step
+        cells = np.arange(bottom, top)
+        mass = np.ones(cells.size)
+        for step, one in between.items():
+            # Too few messages to show that so few are bad are no evidence against, if none was.
+            chance = one.chance if one.bad_ratio else (1 + one.chance) / 2
+            chance = min(max(chance, _SURE), 1 - _SURE)
+            mass *= np.where(cells >= step, chance, 1 - chance)
+            if one.bound is Bound.UNDECIDED:
+                # A load that can't be told is close to the capacity.
+                mass /= 1 + np.abs(cells + 0.5 - step)
+        below = np.cumsum(mass)[:-1] / mass.sum()
+        unclear = [step for step, one in between.items() if one.bound is Bound.UNDECIDED]
+        open_steps = [
+            step
+            for step in range(bottom + 1, top)
+            if all(abs(step - one) >= STEPS_OF_WIDTH for one in unclear)
+            and (step not in between or between[step].bound is Bound.OPEN)
+        ]
+        return min(open_steps, key=lambda step: (abs(below[step - bottom - 1] - 0.5), step), default=None)
+
+    def result(self, place: int) -> GoalResult:
+        """What is known of a goal."""
+        settings, seen = self.search.settings, self.evidence[place]
+        uppers = [step for step, one in seen.items() if one.bound is Bound.UPPER]
+        bottom, upper = self.bottom(place), min(uppers, default=None)
+        undecided = sorted(step for step, one in seen.items() if one.bound is Bound.UNDECIDED)
+        told = [one for one in self.search.done if one.trial.purpose is not Purpose.CHECK]
+        return GoalResult(
+            goal=settings.goals[place],
+            lower_per_s=None if bottom is None else settings.rate_per_s(bottom),
+            upper_per_s=None if upper is None else settings.rate_per_s(upper),
+            criterion=None if upper is None else seen[upper].criterion,
+            trials=sum(not one.seen.invalid for one in told),
+            undecided_per_s=tuple(settings.rate_per_s(step) for step in undecided),
+            void=sum(bool(one.seen.invalid) for one in self.search.done),
+            confirmed=bottom is not None and self.confirmed(bottom),
+            out_of_reach_per_s=None if self.out_of_reach is None else settings.rate_per_s(self.out_of_reach),
+        )

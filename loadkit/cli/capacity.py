@@ -1,0 +1,179 @@
+"""`loadkit capacity`: find the largest rate that meets objectives."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loadkit.cli._bundled import find_scenario
+from loadkit.cli._options import (
+    DEFAULT_RESULTS,
+    Allow,
+    AsJson,
+    Quiet,
+    ResultsDir,
+    SinkProfile,
+    parse_duration_option,
+    rate_text,
+)
+from loadkit.errors import UsageError
+from loadkit.units import UnitError, parse_rate, parse_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadkit.analysis.search_trials import SearchSettings
+    from loadkit.scenario.schema import Scenario
+
+EXAMPLES = """\
+  loadkit capacity steady --objective "p(99) < 500ms" --objective "success >= 99.95%" --budget 10m
+  loadkit capacity --resume results/20261124T082500Z-steady-ladder --budget 20m"""
+
+LEAST_TRIAL_S, MOST_TRIAL_S = 10.0, 3600.0
+LEAST_WIDTH = 0.01
+START_SHARE = 0.1
+CLOSED_LOOP_PER_S = 100.0
+"""What is taken for the highest rate of a scenario that has none."""
+
+
+def width_option(text: str) -> float:
+    """Read a relative width such as ``5%``."""
+    try:
+        return parse_ratio(text)
+    except UnitError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def capacity(
+    *,
+    scenario: Annotated[
+        str | None, typer.Argument(metavar="SCENARIO", help="A file, or the name of a bundled scenario.")
+    ] = None,
+    objectives: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--objective",
+            metavar="GOAL",
+            help='What must hold, such as "p(99) < 500ms" or "success >= 99.95%"; repeatable.',
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="smtp://, smtps:// or lmtp://host:port instead of the scenario's own."),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            parser=rate_text, metavar="RATE", help="The first rate; a tenth of the scenario's highest unless told."
+        ),
+    ] = None,
+    trial_s: Annotated[
+        float,
+        typer.Option(
+            "--trial", parser=parse_duration_option, metavar="DURATION", help="How long a trial is measured, from 10s."
+        ),
+    ] = "10s",  # type: ignore[assignment]  # read by the parser
+    width: Annotated[
+        float,
+        typer.Option(parser=width_option, metavar="PERCENT", help="How narrow the bracket of each goal must be."),
+    ] = "5%",  # type: ignore[assignment]  # read by the parser
+    budget_s: Annotated[
+        float | None,
+        typer.Option(
+            "--budget",
+            parser=parse_duration_option,
+            metavar="DURATION",
+            help="The longest time for all trials together.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the trials.")] = 1,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="LADDER", help="Go on with a search; what its trials told is kept.")
+    ] = None,
+    results_dir: ResultsDir = DEFAULT_RESULTS,
+    sink_profile: SinkProfile = None,
+    allow: Allow = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the largest rate that meets objectives.
+
+    Runs short trials of the scenario, each at one rate. The rate doubles until a trial is too much, and then the
+    bracket of each objective is narrowed until it is as narrow as --width, or time is up. A trial tells of all
+    objectives; one that does not tell is followed by a longer one. The result is confirmed by a longer trial, and
+    shown at 80 %, 100 % and 120 %. A trial of which the load generator itself was the limit is void.
+
+    Everything is kept in a folder of its own among the results: a run folder for each trial, and ladder.json, from
+    which --resume goes on. Ctrl-C stops in good order.
+    """
+    from loadkit.cli._climb import begin, climb, go_on
+
+    if resume is not None:
+        if scenario is not None or objectives:
+            raise UsageError("--resume takes scenario and objectives from the search", hint="leave them out")
+        ladder = go_on(resume, budget_s)
+    else:
+        if scenario is None or not objectives:
+            raise UsageError("a scenario and at least one --objective are needed", hint="see loadkit capacity --help")
+        loaded = load_scenario_of(scenario)
+        settings = settings_of(loaded, objectives, start, trial_s=trial_s, width=width)
+        settings = replace(settings, budget_s=math.inf if budget_s is None else budget_s, seed=seed)
+        ladder = begin(loaded, settings, results_dir, run_options(target, sink_profile, allow or ()))
+    raise typer.Exit(climb(ladder, quiet=quiet, as_json=as_json))
+
+
+def load_scenario_of(name_or_path: str) -> Scenario:
+    """A scenario by file or name."""
+    from loadkit.scenario.load import load_scenario
+
+    return load_scenario(find_scenario(name_or_path))
+
+
+def settings_of(
+    scenario: Scenario, objectives: Sequence[str], start: str | None, *, trial_s: float, width: float
+) -> SearchSettings:
+    """What is searched.
+
+    Args:
+        scenario: Its highest rate tells where to begin.
+        objectives: Goals as text.
+        start: The first rate as text, or None.
+        trial_s: How long a trial is measured, in seconds.
+        width: Relative width of the brackets.
+
+    Raises:
+        UsageError: With everything that is wrong.
+    """
+    from loadkit.analysis.goals import parse_goal
+    from loadkit.analysis.search_trials import SearchSettings
+    from loadkit.scenario.thresholds import ThresholdError
+
+    goals, wrong = [], []
+    for text in objectives:
+        try:
+            goals.append(parse_goal(text))
+        except ThresholdError as error:
+            wrong.append(f"--objective {text!r}: {error}" + (f" ({error.fix})" if error.fix else ""))
+    curve = scenario.timetable.curve
+    peak_per_s = CLOSED_LOOP_PER_S if curve is None else curve.peak_per_s
+    start_per_s = parse_rate(start) if start is not None else START_SHARE * peak_per_s
+    if start_per_s <= 0:
+        wrong.append("--start must be above 0/s")
+    if not LEAST_TRIAL_S <= trial_s <= MOST_TRIAL_S:
+        wrong.append("--trial must be from 10s, for a backlog to show its trend, to 1h")
+    if not LEAST_WIDTH <= width <= 1:
+        wrong.append("--width must be from 1% to 100%")
+    if wrong:
+        raise UsageError("; ".join(wrong), hint="see loadkit capacity --help")
+    return SearchSettings(tuple(goals), start_per_s, trial_s=trial_s, width=width)
+
+
+def run_options(target: str | None, sink_profile: str | None, allow: Sequence[str]) -> tuple[str, ...]:
+    """The options of `loadkit run` that every trial has."""
+    options = [] if target is None else ["--target", target]
+    options += [] if sink_profile is None else ["--sink-profile", sink_profile]
+    return (*options, *(word for host in allow for word in ("--allow", host)))

@@ -1,0 +1,206 @@
+"""`loadkit fit`: curves from a ladder of runs, or from columns of a CSV file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from loadkit.cli._options import AsJson
+from loadkit.cli._output import print_data, print_json, print_note, print_summary
+from loadkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadkit.analysis.latency_fit import LatencyFit
+    from loadkit.analysis.scalability_fit import ScalabilityFit
+
+EXAMPLES = """\
+  loadkit fit results/example
+  loadkit fit ladder.csv --csv concurrency,throughput --html curve.html"""
+
+_QUANTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,4})?)(?:_ms|_us|_s)?")
+_RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Trials of one kind, before they are fitted.
+
+    Args:
+        names: What is varied and what comes of it, in the words of their source.
+        varied: Concurrency or rate.
+        outcomes: Throughput under the name "", or latencies in seconds by quantile.
+        run: Which run each belongs to; None where each is its own.
+    """
+
+    names: tuple[str, str]
+    varied: list[float]
+    outcomes: dict[float | None, list[float]]
+    run: list[str] | None
+
+
+def fit(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="LADDER...", help="Run folders, folders of runs, or with --csv CSV files.")
+    ],
+    *,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--csv",
+            metavar="COLUMNS",
+            help="Read CSV files: concurrency,throughput or rate,p50,p99 by their names in the file, what is varied "
+            "first. Latencies are seconds, or in the unit of name (p99_ms) or cell. A column named run joins trials.",
+        ),
+    ] = None,
+    curve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Take this curve whatever the data say: linear, linear with cap, power, Amdahl or USL."
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with pictures too; it needs no network.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit curves of throughput against concurrency, or of latency against rate.
+
+    Each run of a ladder is a trial: closed loops give sessions and accepted rate, others rate and response times.
+    Several folders are several ladders, and what trials of one have in common is not taken for evidence twice.
+    """
+    points = _from_csv(sources, columns) if columns is not None else _from_runs(sources)
+    fitted = _fit_all(points, curve)
+    if html is not None:
+        _write_page(html, fitted)
+    if as_json:
+        print_json({_kind(one): {"names": points.names, **one.to_dict()} for points, one in fitted})
+        return
+    for number, (one, result) in enumerate(fitted):
+        if number:
+            print_data("")
+        print_summary(_rendered(one, result))
+
+
+def _fit_all(every: Sequence[_Points], curve: str | None) -> list[tuple[_Points, ScalabilityFit | LatencyFit]]:
+    """Fit what can be; refused is only what leaves nothing."""
+    from loadkit.analysis.refusal import RefusedError
+
+    fitted: list[tuple[_Points, ScalabilityFit | LatencyFit]] = []
+    refusals = []
+    for points in every:
+        try:
+            fitted.append((points, _fit(points, curve)))
+        except RefusedError as refusal:
+            refusals.append(refusal)
+    if not fitted:
+        raise refusals[0]
+    for one in refusals:
+        print_note(f"note: {one}; {one.hint}")
+    return fitted
+
+
+def _fit(points: _Points, curve: str | None) -> ScalabilityFit | LatencyFit:
+    from loadkit.analysis.latency import fit_latency
+    from loadkit.analysis.scalability import Settings, fit_scalability
+
+    if None not in points.outcomes:
+        latencies = {quantile: values for quantile, values in points.outcomes.items() if quantile is not None}
+        return fit_latency(points.varied, latencies, run=points.run)
+    try:
+        return fit_scalability(
+            points.varied, points.outcomes[None], run=points.run, settings=Settings(curve=curve or "")
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _from_csv(files: Sequence[Path], columns: str) -> list[_Points]:
+    from loadkit.cli._columns import Column, number, read_columns, seconds
+
+    names = [name.strip() for name in columns.split(",")]
+    measured = [name for name in names if name != _RUN]
+    if len(measured) < 2 or len(set(names)) < len(names) or "" in names:  # noqa: PLR2004 - what varies, what comes of it
+        raise UsageError(f"--csv {columns} names no two columns", hint="such as --csv concurrency,throughput")
+    varied, *outcomes = measured
+    quantiles = {name: _QUANTILE.fullmatch(name) for name in outcomes}
+    if len(outcomes) > 1 and not all(quantiles.values()):
+        raise UsageError(
+            f"--csv {columns} names neither one throughput nor quantiles only",
+            hint="such as --csv concurrency,throughput or --csv rate,p50,p99",
+        )
+    readers = [Column(varied, number)]
+    readers += [Column(name, seconds(name) if match else number) for name, match in quantiles.items()]
+    readers += [Column(_RUN, str)] if _RUN in names else []
+    values: dict[str, Any] = dict(read_columns(files, readers))
+    by_quantile = {float(match[1]) / 100 if match else None: values[name] for name, match in quantiles.items()}
+    second = "latency" if None not in by_quantile else outcomes[0]
+    return [_Points((varied, second), values[varied], by_quantile, values.get(_RUN))]
+
+
+def _from_runs(folders: Sequence[Path]) -> list[_Points]:
+    from loadkit.measure.ladder import read_ladder
+
+    ladder = read_ladder(folders)
+    for one in ladder.left_out:
+        print_note(f"left out: {one.run}: {one.reason}")
+    found = []
+    if ladder.sessions:
+        found.append(
+            _Points(
+                ("sessions", "accepted/s"),
+                [float(trial.sessions) for trial in ladder.sessions],
+                {None: [trial.accepted_per_s for trial in ladder.sessions]},
+                _ladders([trial.ladder for trial in ladder.sessions]),
+            )
+        )
+    if ladder.rates and ladder.quantiles:
+        found.append(
+            _Points(
+                ("rate", "response time"),
+                [trial.rate_per_s for trial in ladder.rates],
+                {quantile: [trial.quantiles_s[quantile] for trial in ladder.rates] for quantile in ladder.quantiles},
+                _ladders([trial.ladder for trial in ladder.rates]),
+            )
+        )
+    if not found:
+        raise UsageError("no run here is a trial", hint="make a ladder: runs of load.executor sessions, or at one rate")
+    return found
+
+
+def _ladders(names: list[str]) -> list[str] | None:
+    """The ladders as runs of trials, where there are several."""
+    return names if len(set(names)) > 1 else None
+
+
+def _kind(result: ScalabilityFit | LatencyFit) -> str:
+    from loadkit.analysis.latency_fit import LatencyFit
+
+    return "latency" if isinstance(result, LatencyFit) else "scalability"
+
+
+def _rendered(points: _Points, result: ScalabilityFit | LatencyFit) -> Any:
+    from loadkit.analysis.latency_fit import LatencyFit
+    from loadkit.report.fit import render_latency, render_scalability
+
+    if isinstance(result, LatencyFit):
+        return render_latency(result, points.names[0])
+    return render_scalability(result, points.names)
+
+
+def _write_page(path: Path, fitted: Sequence[tuple[_Points, ScalabilityFit | LatencyFit]]) -> None:
+    from loadkit.analysis.latency_fit import LatencyFit
+    from loadkit.cli._output import as_text
+    from loadkit.report.fit_page import latency_figure, scalability_figure, write_fit_page
+
+    figures = [
+        latency_figure(one, points.names[0]) if isinstance(one, LatencyFit) else scalability_figure(one, points.names)
+        for points, one in fitted
+    ]
+    write_fit_page(path, figures, "\n\n".join(as_text(_rendered(points, one)) for points, one in fitted))
+    print_note(f"wrote {path}")

@@ -1,0 +1,100 @@
+"""Verdicts on a load from batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from loadkit.analysis.evidence import (
+    GOODPUT_LEAST,
+    PRIOR_EFFECT,
+    RISK,
+    Bound,
+    Look,
+    Observation,
+    chance_of_meeting,
+    is_overloaded,
+    judge_load,
+    spent_risk,
+)
+from loadkit.analysis.goals import Criterion, parse_goal
+
+LATENCY, SUCCESS = parse_goal("p(99) < 500ms"), parse_goal("success >= 99.95%")
+LOOK = Look(3, GOODPUT_LEAST)
+CALM = (5.0, 6.0, 5.0, 4.0, 5.0, 6.0, 5.0, 4.0, 5.0, 5.0)
+
+
+def seen(
+    *, each: int = 1000, failed: int = 0, slow: int = 0, backlog: tuple[float, ...] = CALM, batches: int = 10
+) -> Observation:
+    """A trial with a number of failed and of slow messages in every batch."""
+    bad = ((failed + slow,) * batches, (failed,) * batches)
+    return Observation((each,) * batches, (failed,) * batches, bad, backlog)
+
+
+def test_the_risk_of_all_looks_is_the_risk() -> None:
+    for looks in (1, 2, 3, 7):
+        assert sum(spent_risk(look, looks) for look in range(1, looks + 1)) == pytest.approx(RISK)
+
+
+def test_the_chance_is_that_of_a_beta_distribution_with_its_design_effect() -> None:
+    """No message failed, so nothing is known of bursts but what was believed before: 10 of 19 parts."""
+    effect = (10 * PRIOR_EFFECT[False] + 9 * (1 + 2)) / 19
+    wanted = stats.beta(0.5, 5000 / effect + 0.5).cdf(0.0005)
+    assert chance_of_meeting(np.zeros(10), np.full(10, 500.0), 0.0005) == pytest.approx(wanted)
+
+
+def test_bursts_make_a_verdict_less_sure() -> None:
+    total = np.full(40, 1000.0)
+    even, bursts = np.full(40, 8.0), np.tile([0.0, 0.0, 0.0, 32.0], 10)
+    assert chance_of_meeting(even, total, 0.01) > chance_of_meeting(bursts, total, 0.01) > 0.5
+
+
+def test_one_trial_tells_of_every_goal() -> None:
+    trials = [seen(slow=1), seen(slow=1)]
+    assert judge_load(LATENCY, 0, trials, LOOK).bound is Bound.LOWER
+    assert judge_load(SUCCESS, 1, trials, LOOK).bound is not Bound.UPPER
+    slow = judge_load(LATENCY, 0, [seen(slow=100)], LOOK)
+    assert (slow.bound, slow.criterion, slow.overloaded) == (Bound.UPPER, Criterion.LATENCY, 0)
+    assert judge_load(SUCCESS, 1, [seen(slow=100)], LOOK).bad_ratio == 0
+
+
+def test_few_messages_leave_a_load_open_and_then_undecided() -> None:
+    trials = [seen(each=20) for _ in range(3)]
+    bounds = [judge_load(SUCCESS, 1, trials[:count], LOOK).bound for count in (1, 2, 3)]
+    assert bounds == [Bound.OPEN, Bound.UNDECIDED, Bound.UNDECIDED]
+
+
+def test_a_ratio_at_the_goal_is_undecided() -> None:
+    assert judge_load(LATENCY, 0, [seen(slow=10)], LOOK).bound is Bound.OPEN
+    assert judge_load(LATENCY, 0, [seen(slow=10)] * 3, LOOK).bound is Bound.UNDECIDED
+
+
+def test_a_growing_backlog_is_bad_for_every_goal_whatever_the_latency_says() -> None:
+    growing = seen(backlog=tuple(20.0 * second for second in range(10)))
+    for place, goal in enumerate((LATENCY, SUCCESS)):
+        found = judge_load(goal, place, [growing], LOOK)
+        assert (found.bound, found.criterion, found.chance) == (Bound.UPPER, Criterion.BACKLOG, 0)
+    assert not is_overloaded(seen(backlog=tuple(4.0 * second for second in range(10))))
+
+
+def test_lost_goodput_is_overload_if_it_is_sure_and_no_goal_allows_it() -> None:
+    assert is_overloaded(seen(failed=20))
+    assert not is_overloaded(seen(failed=5))
+    assert not is_overloaded(seen(failed=20), least_goodput=0.95)
+    errors = judge_load(SUCCESS, 1, [seen(failed=4)], LOOK)
+    assert (errors.bound, errors.criterion) == (Bound.UPPER, Criterion.ERRORS)
+
+
+def test_more_than_half_of_the_trials_must_be_overloaded() -> None:
+    calm, growing = seen(), seen(backlog=tuple(20.0 * second for second in range(10)))
+    assert judge_load(LATENCY, 0, [growing, calm], LOOK).bound is Bound.LOWER
+    assert judge_load(LATENCY, 0, [growing, growing, calm], LOOK).bound is Bound.UPPER
+
+
+def test_an_observation_can_be_written_down_and_read_by_people() -> None:
+    one = seen(failed=2, slow=3)
+    assert Observation.from_dict(one.to_dict()) == one
+    assert repr(one) == "<Observation: 10,000 messages, 20 failed, bad by goal 50, 20>"
+    assert repr(Observation((), (), (), (), "no core")) == "<Observation: INVALID, no core>"
