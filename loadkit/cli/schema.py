@@ -14,13 +14,14 @@ EXAMPLES = """\
   loadkit schema scenario > scenario.schema.json
   loadkit schema profile > profile.schema.json"""
 
-Kind = Literal["scenario", "part", "profile"]
+Kind = Literal["scenario", "part", "profile", "provider"]
 
 # Name of the file's kind to the module and the name of its model.
 MODELS: dict[Kind, tuple[str, str]] = {
     "scenario": ("loadkit.scenario.schema", "Scenario"),
     "part": ("loadkit.scenario.schema", "Scenario"),
     "profile": ("sinks.behaviour.profile", "Profile"),
+    "provider": ("loadkit.scenario.limits", "Provider"),
 }
 
 
@@ -29,7 +30,7 @@ def schema(
         Kind,
         typer.Argument(
             metavar="KIND",
-            help="scenario, part (what scenarios include) or profile (how a sink behaves).",
+            help="scenario, part (what scenarios include), profile (how a sink behaves) or provider (its limits).",
         ),
     ] = "scenario",
     *,

@@ -35,10 +35,15 @@ from sinks.behaviour.profile import Profile
 
 ROOT = Path(__file__).parents[2]
 GOOD = {
-    "scenario": [*ROOT.glob("scenarios/*.yaml"), *ROOT.glob("tests/scenario/good/*.yaml")],
+    "scenario": [
+        *ROOT.glob("scenarios/*.yaml"),
+        *ROOT.glob("tests/scenario/good/*.yaml"),
+        ROOT / "examples" / "campaign.yaml",
+    ],
     "profile": [*ROOT.glob("sinks/profiles/*.yaml"), ROOT / "examples" / "sink_profile.yaml"],
+    "provider": [*ROOT.glob("loadkit/scenario/providers/*.yaml")],
 }
-KINDS = ("scenario", "part", "profile")
+KINDS = ("scenario", "part", "profile", "provider")
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +160,19 @@ def test_what_must_be_there_may_be_in_an_included_file(published: dict[str, Draf
     assert scenario.is_valid({"seed": 1, "include": ["parts/load.yaml"]})
     assert part.is_valid({"senders": {"count": 1}})
     assert not part.is_valid({"senders": {"cuont": 1}})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("rate", 5), ("rate", "5"), ("conections", "500/min"), ("size", {"normal": "30MB"}), ("recipients", 0)],
+)
+def test_the_mistakes_in_the_limits_of_a_provider(
+    key: str, value: object, published: dict[str, Draft202012Validator]
+) -> None:
+    limits = {"provider": "mine", "connections": "500/min"}
+    assert published["provider"].is_valid(limits)
+    assert not published["provider"].is_valid(limits | {key: value})
+    assert not published["provider"].is_valid({"connections": "500/min"})
 
 
 @pytest.mark.parametrize("kind", KINDS)
