@@ -316,3 +316,16 @@ def _data(text: str) -> object:
 def test_models_of_all_kinds_are_known() -> None:
     assert json_schema(Scenario, "scenario")["properties"].keys() >= {"include", "load", "messages"}
     assert json_schema(Profile, "profile")["properties"].keys() >= {"include", "service", "faults"}
+
+
+def test_what_init_writes_is_right_by_the_schema_that_it_names(
+    published: dict[str, Draft202012Validator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "mine"]) == 0
+
+    text = Path("mine.yaml").read_text()
+
+    assert "# yaml-language-server: $schema=scenario.schema.json" in text.splitlines()
+    assert list(published["scenario"].iter_errors(_data(text))) == []
+    assert main(["check", "mine.yaml"]) == 0
