@@ -16,7 +16,21 @@ from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode, Problem, ScenarioError, UsageError
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("capacity", "fit", "init", "run", "blast", "check", "preflight", "report", "list", "sink", "schema", "worker")
+VERBS = (
+    "capacity",
+    "compare",
+    "fit",
+    "init",
+    "run",
+    "blast",
+    "check",
+    "preflight",
+    "report",
+    "list",
+    "sink",
+    "schema",
+    "worker",
+)
 HEAVY = (
     "aiosmtpd",
     "aiosmtplib",
