@@ -28,6 +28,8 @@ from loadkit.measure.statistics import PHASE_METRICS, Metric
 
 SHARE_FLOOR = 0.001
 """A difference of failed messages under this share of all is of no practical weight."""
+FLOOR_S = 0.001
+"""A difference of times under this is of no practical weight, however many per cent it is."""
 METRICS = (Metric.RESPONSE_TIME, Metric.SERVICE_TIME, *PHASE_METRICS.values())
 
 
@@ -209,7 +211,19 @@ def _compare_metric(metric: Metric, units: tuple[tuple[Unit, ...], tuple[Unit, .
         return ()
     used = np.unique(np.concatenate([histogram.used() for side in histograms for histogram in side]))
     samples = [Sample(np.array([histogram.counts_at(used) for histogram in side]), unit) for side in histograms]
-    return compare_quantiles(metric.value, middles_s(used), samples[0], samples[1])
+    changes = compare_quantiles(metric.value, middles_s(used), samples[0], samples[1])
+    return tuple(_weighed(change) for change in changes)
+
+
+def _weighed(change: Change) -> Change:
+    """A change of times with `FLOOR_S`: within it there is no difference, and on both sides of it none is claimed."""
+    if change.refused or abs(change.candidate - change.baseline) >= FLOOR_S:
+        return change
+    if max(1 - change.low, change.high - 1) * change.baseline < FLOOR_S:
+        return dataclasses.replace(change, outcome=Outcome.SAME, units_needed=None)
+    if change.outcome in (Outcome.BETTER, Outcome.WORSE):
+        return dataclasses.replace(change, outcome=Outcome.UNDECIDED)
+    return change
 
 
 def _failures(units: Sequence[Unit]) -> tuple[list[int], list[int]]:

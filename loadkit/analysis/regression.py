@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from loadkit.analysis.compare import DIRECTIONS, QUANTILES, Better
-from loadkit.analysis.comparison import Comparison
+from loadkit.analysis.comparison import FLOOR_S, Comparison
 from loadkit.measure.statistics import PHASE_METRICS
 from loadkit.scenario.findings import suggest
 from loadkit.scenario.thresholds import ThresholdError
@@ -116,7 +116,8 @@ def judge_limit(limit: Limit, comparison: Comparison) -> tuple[Judged, ...]:
     """Judge a limit by the intervals of a comparison.
 
     Notes:
-        It is exceeded if all of the interval lies beyond it, and kept if all lies within.
+        It is exceeded if all of the interval lies beyond it, and kept if all lies within. Times that differ by less than
+        `FLOOR_S` exceed none.
     """
 
     def judged(figure: str, low: float, high: float, why: str) -> Judged:
@@ -135,6 +136,8 @@ def judge_limit(limit: Limit, comparison: Comparison) -> tuple[Judged, ...]:
             ends = (change.low - 1, change.high - 1)
             if DIRECTIONS[change.metric] is Better.HIGHER:
                 ends = (1 - change.high, 1 - change.low)
+            if limit.figure and abs(change.candidate - change.baseline) < FLOOR_S:
+                ends = (min(ends[0], limit.most), ends[1])
             figure = "" if limit.figure else change.figure
             found.append(judged(figure, *ends, change.refused))
     return tuple(found) or (judged("", math.nan, math.nan, "it was not measured on both sides"),)

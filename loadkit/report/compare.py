@@ -135,7 +135,7 @@ def _verdict(change: Change | ShareChange, comparison: Comparison) -> Text:
 
 
 def _to_tell(needed: int, comparison: Comparison) -> str:
-    """What each side would need for a decision, at its width as now."""
+    """What each side would need for a decision, by the widths of now."""
     if needed > _FOREVER:
         return "no test would do"
     if comparison.unit == "batches":

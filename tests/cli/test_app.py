@@ -17,14 +17,14 @@ from loadkit.errors import ExitCode, Problem, ScenarioError, UsageError
 
 ROOT = Path(__file__).parents[2]
 VERBS = (
-    "capacity",
-    "compare",
-    "fit",
     "init",
     "run",
     "blast",
+    "capacity",
     "check",
     "preflight",
+    "fit",
+    "compare",
     "report",
     "list",
     "sink",

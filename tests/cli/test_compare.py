@@ -40,6 +40,7 @@ class MadeUp:
     seed: int = 1
     subject: str = "a"
     cpu: float = 0.2
+    grid_s: float = 1e-3
 
     def write(self, results: Path, name: str) -> str:
         plan = RunPlan("abcdefgh", ("note",), (Stage("hold", 0.0, float(self.seconds)),), True, 1.7e9 + self.seed)
@@ -66,7 +67,9 @@ class MadeUp:
         rows = np.full((self.per_s, len(Tx)), np.nan)
         number = second * self.per_s + np.arange(self.per_s)
         intended = second + np.arange(self.per_s) / self.per_s * 0.5
+        # Few different values make a comparison fast.
         took = np.minimum(random.lognormal(np.log(self.median_s), 0.2, self.per_s), 0.4)
+        took = np.round(took / self.grid_s) * self.grid_s
         rows[:, Tx.SEQ], rows[:, Tx.KIND], rows[:, Tx.STAGE] = number, 0, 0
         rows[:, Tx.OUTCOME] = refused * (number % self.fail_every == 0) if self.fail_every else 0
         for column in (Tx.INTENDED, Tx.RELEASED, Tx.STARTED):
@@ -89,6 +92,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "faster_rate": MadeUp(per_s=2 * PER_S, seed=6),
         "others": MadeUp(subject="b", seed=7),
         "busy": MadeUp(cpu=1.0, seed=8),
+        "quick": MadeUp(median_s=0.0014, grid_s=1e-4, seed=9),
+        "quicker": MadeUp(median_s=0.0009, grid_s=1e-4, seed=10),
     }
     return {name: one.write(results, name) for name, one in made.items()}
 
@@ -113,7 +118,7 @@ def test_twice_the_time_is_worse_by_so_much(runs: dict[str, str], capsys: pytest
     limits = ("--fail", "p(95):50%", "--fail", "dot p(50):150%", "--fail", "success:0.5%")
     code, found, _ = compared(capsys, runs["before"], runs["slower"], *limits)
 
-    assert code == ExitCode.WORSE == 98
+    assert (code, ExitCode.WORSE.value) == (98, 98)
     for name in ("response_time p50", "service_time p95", "phase_dot p50"):
         change = found[name]
         assert isinstance(change, dict)
@@ -250,3 +255,13 @@ def test_runs_are_no_match_for_searches(
     assert "runs can't be compared with searches" in capsys.readouterr().err
     assert main(["compare", runs["before"]]) == ExitCode.USAGE
     assert "at least one other" in capsys.readouterr().err
+
+
+def test_half_a_millisecond_is_no_difference(runs: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, found, _ = compared(capsys, runs["quicker"], runs["quick"], "--fail", "dot p(50):10%")
+    change = found["phase_dot p50"]
+
+    assert isinstance(change, dict)
+    assert change["low"] > 1.3
+    assert change["outcome"] == "no practical difference"
+    assert code == 0
