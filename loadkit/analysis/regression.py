@@ -116,8 +116,8 @@ def judge_limit(limit: Limit, comparison: Comparison) -> tuple[Judged, ...]:
     """Judge a limit by the intervals of a comparison.
 
     Notes:
-        It is exceeded if all of the interval lies beyond it, and kept if all lies within. Times that differ by less than
-        `FLOOR_S` exceed none.
+        It is exceeded if all of the interval lies beyond it, and kept if all lies within. Times that differ by less
+        than `FLOOR_S` exceed none.
     """
 
     def judged(figure: str, low: float, high: float, why: str) -> Judged:

@@ -48,8 +48,8 @@ def compare(
 
     A folder of several runs is one side. Three runs of each side or more: intervals tell how much runs of the same
     differ. Fewer: they rest on batches of 10 s, and tell of these runs alone. A difference is claimed if its interval
-    leaves out none and the difference is above 5 % and 1 ms (failed messages: 0.1 % of all); what the data can't tell is said,
-    with how many more would.
+    leaves out none and it is above 5 % and 1 ms (failed messages: 0.1 % of all); what the data can't tell is said, with
+    how many more would.
 
     --fail ends with exit code 98 if a figure is worse by more than its limit with 95 % confidence, and with 4 if a
     limit can't be judged for lack of data.
