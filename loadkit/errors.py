@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     TARGET = 3
     INVALID = 4
+    WORSE = 98
     THRESHOLDS = 99
     INTERRUPTED = 130
     TERMINATED = 143

@@ -39,6 +39,7 @@ def test_exit_codes_are_the_documented_ones() -> None:
         "USAGE": 2,
         "TARGET": 3,
         "INVALID": 4,
+        "WORSE": 98,
         "THRESHOLDS": 99,
         "INTERRUPTED": 130,
         "TERMINATED": 143,

@@ -15,6 +15,7 @@ from scipy.special import stdtrit
 
 from loadkit.analysis.quantiles import harrell_davis, smallest_sample
 from loadkit.analysis.steady import design_effect
+from loadkit.measure.statistics import PHASE_METRICS
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -45,6 +46,7 @@ DIRECTIONS = {
     "end_to_end_time": Better.LOWER,
     "backlog": Better.LOWER,
     "cost_per_million": Better.LOWER,
+    **{metric.value: Better.LOWER for metric in PHASE_METRICS.values()},
 }
 """What is good, once for every metric."""
 
@@ -133,7 +135,9 @@ def judge_ratio(metric: str, low: float, ratio: float, high: float, *, floor: fl
     return Outcome.BETTER if (ends[1] > 0) == (DIRECTIONS[metric] is Better.HIGHER) else Outcome.WORSE
 
 
-def compare_runs(metric: str, baseline: Sequence[float], candidate: Sequence[float], *, floor: float = FLOOR) -> Change:
+def compare_runs(
+    metric: str, baseline: Sequence[float], candidate: Sequence[float], *, floor: float = FLOOR, unit: str = "runs"
+) -> Change:
     """Compare a figure that each of several runs gave once, such as a capacity.
 
     Args:
@@ -141,6 +145,7 @@ def compare_runs(metric: str, baseline: Sequence[float], candidate: Sequence[flo
         baseline: The figure of each run of the baseline, above 0.
         candidate: That of each run of the candidate.
         floor: Relative difference that has practical weight.
+        unit: What gave a figure each, in the plural, such as ``batches``.
 
     Notes:
         The ratio of geometric means with Welch's interval on logarithms (Welch, 1947). Fewer than three runs of a side
@@ -154,7 +159,7 @@ def compare_runs(metric: str, baseline: Sequence[float], candidate: Sequence[flo
     """
     if min(len(baseline), len(candidate)) < LEAST_UNITS:
         seen = (_geometric_mean(baseline), _geometric_mean(candidate))
-        why = f"{len(baseline)} and {len(candidate)} runs show no scatter; {LEAST_UNITS} of each are the least"
+        why = f"{len(baseline)} and {len(candidate)} {unit} show no scatter; {LEAST_UNITS} of each are the least"
         return _refusal((metric, ""), seen, why, LEAST_UNITS)
     logs = [np.log(np.asarray(side, float)) for side in (baseline, candidate)]
     parts = [float(side.var(ddof=1)) / side.size for side in logs]
@@ -212,9 +217,11 @@ class Sample:
 
     Args:
         counts: How often each value of the comparison occurs in each batch or run; shape (units, values).
+        unit: What the rows are, in the plural.
     """
 
     counts: Counts
+    unit: str = "batches"
 
     @property
     def units(self) -> int:
@@ -255,19 +262,25 @@ def compare_quantiles(
     """
     sides = (baseline, candidate)
     if min(side.units for side in sides) < LEAST_UNITS:
-        why = f"{baseline.units} and {candidate.units} batches show no scatter; {LEAST_UNITS} of each are the least"
+        numbers = f"{baseline.units} and {candidate.units} {baseline.unit}"
+        why = f"{numbers} show no scatter; {LEAST_UNITS} of each are the least"
         return tuple(_refusal((metric, name), (math.nan, math.nan), why, LEAST_UNITS) for name in QUANTILES)
+    if not (baseline.counts.any() and candidate.counts.any()):
+        raise ValueError("a side has no values at all")
     random = np.random.default_rng(seed)
     used = np.flatnonzero(baseline.counts.sum(axis=0) + candidate.counts.sum(axis=0))
     counts = (baseline.counts[:, used], candidate.counts[:, used])
-    drawn = _Drawn(values[used], counts, (_resampled(counts[0], random), _resampled(counts[1], random)))
+    again = (_resampled(counts[0], random), _resampled(counts[1], random))
+    drawn = _Drawn(values[used], counts, again, baseline.unit)
     return tuple(_compare_quantile((metric, name), quantile, drawn, floor) for name, quantile in QUANTILES.items())
 
 
 def _resampled(counts: Counts, random: np.random.Generator) -> Counts:
     """Counts of samples of as many units, drawn with replacement; shape (resamples, values)."""
     units = counts.shape[0]
-    resampled: Counts = random.multinomial(units, np.full(units, 1 / units), size=RESAMPLES) @ counts
+    drawn = random.multinomial(units, np.full(units, 1 / units), size=RESAMPLES)
+    # Floats are exact up to 2^53 and multiplied many times as fast as integers.
+    resampled: Counts = np.rint(drawn.astype(float) @ counts.astype(float)).astype(np.int64)
     return resampled
 
 
@@ -279,11 +292,13 @@ class _Drawn:
         values: The values that occur, ascending.
         counts: Baseline and candidate, each of shape (units, values).
         again: What was drawn from each, of shape (resamples, values).
+        unit: What the rows are, in the plural.
     """
 
     values: Floats
     counts: tuple[Counts, Counts]
     again: tuple[Counts, Counts]
+    unit: str
 
 
 def _compare_quantile(name: Name, quantile: float, drawn: _Drawn, floor: float) -> Change:
@@ -293,11 +308,14 @@ def _compare_quantile(name: Name, quantile: float, drawn: _Drawn, floor: float) 
         _units_to_bound(quantile, drawn.values, one, figure) for one, figure in zip(drawn.counts, figures, strict=True)
     ]
     if any(one.shape[0] < least for one, least in zip(drawn.counts, needed, strict=True)):
-        why = f"too few values for it; {max(needed)} batches or runs like these would do"
+        why = f"too few values for it; {max(needed)} {drawn.unit} like these would do"
         return _refusal(name, figures, why, max(needed))
+    again = [harrell_davis(drawn.values, quantile, one) for one in drawn.again]
+    if min(*figures, *(float(np.nanmin(one)) for one in again)) <= 0:
+        return _refusal(name, figures, "times of 0 have no ratio", None)
     spreads = [
-        float(np.nanvar(np.log(harrell_davis(drawn.values, quantile, again)))) * one.shape[0] / (one.shape[0] - 1)
-        for one, again in zip(drawn.counts, drawn.again, strict=True)
+        float(np.nanvar(np.log(drawn_again))) * one.shape[0] / (one.shape[0] - 1)
+        for one, drawn_again in zip(drawn.counts, again, strict=True)
     ]
     freedom = sum(one.shape[0] - 1 for one in drawn.counts)
     half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(sum(spreads))
@@ -324,6 +342,6 @@ def _change(name: Name, figures: tuple[float, float], half: float, floor: float,
     return Change(*name, *figures, ratio, low, high, outcome, units_needed=needed)
 
 
-def _refusal(name: Name, figures: tuple[float, float], why: str, needed: int) -> Change:
-    ratio = figures[1] / figures[0]
+def _refusal(name: Name, figures: tuple[float, float], why: str, needed: int | None) -> Change:
+    ratio = figures[1] / figures[0] if figures[0] else math.nan
     return Change(*name, *figures, ratio, math.nan, math.nan, Outcome.UNDECIDED, why, needed)

@@ -13,6 +13,7 @@ from loadkit.cli import (
     blast,
     capacity,
     check,
+    compare,
     fit,
     init,
     list_runs,
@@ -38,6 +39,7 @@ EXIT_CODES = """\
     2  the command or the scenario is wrong; nothing was sent
     3  the target is not allowed, can't be reached or is not fit for a run
     4  the measurement is not valid
+   98  compare: worse than the baseline by more than --fail allows
    99  a threshold is missed
   130  interrupted; results are written (143 by SIGTERM)"""
 
@@ -57,6 +59,7 @@ for _verb, _command, _examples in (
     ("check", check.check, check.EXAMPLES),
     ("preflight", preflight.preflight, preflight.EXAMPLES),
     ("fit", fit.fit, fit.EXAMPLES),
+    ("compare", compare.compare, compare.EXAMPLES),
     ("report", report.report, report.EXAMPLES),
     ("list", list_runs.list_runs, list_runs.EXAMPLES),
     ("sink", sink.sink, sink.EXAMPLES),

@@ -86,6 +86,12 @@ def highest_us(indexes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return _HIGHEST[indexes]
 
 
+def middles_s(indexes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The middles in seconds of the steps at indexes of `counts_index`."""
+    middles: npt.NDArray[np.float64] = _MIDDLE[indexes] / 1e6
+    return middles
+
+
 def nearest_rank(quantile: float, total: npt.NDArray[np.int64] | np.int64) -> npt.NDArray[np.int64]:
     """The rank from 1 of a quantile among sorted values: ceil(q n), and at least 1.
 
@@ -155,6 +161,17 @@ class Histogram:
 
     def __repr__(self) -> str:
         return f"<Histogram of {self.total} values>"
+
+    def used(self) -> npt.NDArray[np.int64]:
+        """The indexes of `counts_index` that have values, ascending."""
+        return np.flatnonzero(self._counts)
+
+    def counts_at(self, indexes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How often the values at indexes of `counts_index` occur."""
+        counts = np.zeros(indexes.size, dtype=np.int64)
+        known = indexes < self._counts.size
+        counts[known] = self._counts[indexes[known]]
+        return counts
 
     @property
     def total(self) -> int:

@@ -101,7 +101,7 @@ def read_ladder(folders: Sequence[Path]) -> Ladder:
     Raises:
         RunFolderError: If a folder is missing, holds no run, or a run in it is damaged.
     """
-    trials = [_trial(run) for folder in folders for run in _runs(folder)]
+    trials = [_trial(run) for folder in folders for run in runs_in(folder)]
     return Ladder(
         tuple(trial for trial in trials if isinstance(trial, SessionsTrial)),
         tuple(trial for trial in trials if isinstance(trial, RateTrial)),
@@ -109,7 +109,12 @@ def read_ladder(folders: Sequence[Path]) -> Ladder:
     )
 
 
-def _runs(folder: Path) -> Iterator[Run]:
+def runs_in(folder: Path) -> Iterator[Run]:
+    """The run of a run folder, or the runs of a folder that holds some, the oldest first.
+
+    Raises:
+        RunFolderError: If it is neither, or a run is damaged.
+    """
     if (folder / RUN_FILE).is_file():
         yield open_run(folder)
         return
@@ -122,11 +127,18 @@ def _runs(folder: Path) -> Iterator[Run]:
         yield open_run(head.path)
 
 
+def void_because(run: Run) -> str:
+    """Why a run is no evidence of the server; empty if it is."""
+    if run.head.complete and run.head.verdict not in _VOID:
+        return ""
+    return _VOID.get(run.head.verdict, "it did not come to its end")
+
+
 def _trial(run: Run) -> SessionsTrial | RateTrial | LeftOut:
     """A run as a trial; what is no evidence of the server is none."""
     name, ladder = run.head.name, str(run.head.path.resolve().parent)
-    if not run.head.complete or run.head.verdict in _VOID:
-        return LeftOut(name, _VOID.get(run.head.verdict, "it did not come to its end"))
+    if void := void_because(run):
+        return LeftOut(name, void)
     summary = run.summary
     accepted = summary.flows["accepted"].per_s
     if not accepted:
@@ -143,13 +155,27 @@ def _trial(run: Run) -> SessionsTrial | RateTrial | LeftOut:
     return RateTrial(name, ladder, offered, {QUANTILES[name]: value for name, value in named if value is not None})
 
 
-def _load(run: Run) -> Mapping[str, Any]:
+def effective_scenario(run: Run) -> Mapping[str, Any]:
+    """The scenario of a run with all defaults, as plain values.
+
+    Raises:
+        RunFolderError: If it can't be read.
+    """
     file = run.head.path / "scenario.effective.yaml"
     try:
-        load: Mapping[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")).get("load", {})
+        values: Mapping[str, Any] = dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise RunFolderError(f"{file} can't be read: {error}", hint="the run folder is damaged") from error
+    return values
+
+
+def _load(run: Run) -> Mapping[str, Any]:
+    file = run.head.path / "scenario.effective.yaml"
+    load: Mapping[str, Any] = effective_scenario(run).get("load", {})
+    try:
         if not run.facts["plan"]["open_loop"]:
             int(load["sessions"])
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise RunFolderError(f"{file} can't be read: {error}", hint="the run folder is damaged") from error
     return load
 

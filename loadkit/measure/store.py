@@ -324,17 +324,27 @@ def read_histograms(path: Path) -> dict[Series, Histogram]:
         RunFolderError: If a whole line is damaged.
     """
     histograms: dict[Series, Histogram] = {}
+    for series, _, interval in read_intervals(path):
+        histograms.setdefault(series, Histogram()).merge(interval)
+    return histograms
+
+
+def read_intervals(path: Path) -> Iterator[tuple[Series, float, Histogram]]:
+    """The lines of a histogram log: series, start of the interval in seconds since the run's, and what it held.
+
+    Raises:
+        RunFolderError: If a whole line is damaged.
+    """
     with path.open(encoding="ascii", errors="replace") as log:
         for number, line in enumerate(log, 1):
             if not line.startswith("Tag=") or not line.endswith("\n"):
                 continue
             try:
-                tag, _, _, _, encoded = line.removeprefix("Tag=").split(",")
-                series, interval = Series.from_tag(tag), Histogram.decode(encoded.encode())
+                tag, start_s, _, _, encoded = line.removeprefix("Tag=").split(",")
+                found = Series.from_tag(tag), float(start_s), Histogram.decode(encoded.encode())
             except ValueError as error:
                 raise RunFolderError(f"{path}:{number}: {error}", hint="the run folder is damaged") from error
-            histograms.setdefault(series, Histogram()).merge(interval)
-    return histograms
+            yield found
 
 
 def _make_folder(results_dir: Path, facts: RunFacts) -> tuple[Path, str]:

@@ -20,6 +20,7 @@ from loadkit.analysis.compare import (
     compare_runs,
     judge_ratio,
 )
+from loadkit.measure.statistics import PHASE_METRICS
 
 VALUES = np.arange(1.0, 401.0)
 
@@ -51,6 +52,7 @@ def test_better_has_one_direction_for_each_metric() -> None:
         "end_to_end_time",
         "backlog",
         "cost_per_million",
+        *(metric.value for metric in PHASE_METRICS.values()),
     }
     for metric, way in DIRECTIONS.items():
         more = Outcome.BETTER if way is Better.HIGHER else Outcome.WORSE
@@ -154,3 +156,12 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert compare_quantiles("response_time", VALUES, *sides, seed=3) == compare_quantiles(
         "response_time", VALUES, *sides, seed=3
     )
+
+
+def test_times_of_0_have_no_ratio() -> None:
+    values = np.array([0.0, 1.0, 2.0])
+    none, some = (Sample(np.array([row] * 10)) for row in ([900, 50, 50], [0, 500, 500]))
+
+    median, *_ = compare_quantiles("response_time", values, some, none)
+
+    assert (median.outcome, median.refused) == (Outcome.UNDECIDED, "times of 0 have no ratio")

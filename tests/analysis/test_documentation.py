@@ -13,12 +13,14 @@ import loadkit.analysis
 MODULES = sorted(one.name for one in pkgutil.iter_modules(loadkit.analysis.__path__, "loadkit.analysis."))
 WITH_EXAMPLES = {
     "compare",
+    "comparison",
     "demand",
     "evidence",
     "goals",
     "latency",
     "quantiles",
     "queueing",
+    "regression",
     "response",
     "scalability",
     "search",
