@@ -65,6 +65,7 @@ def ladder(folder: Path, rates: list[float], source: str = "local") -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_fit_shows_which_resource_gives_out_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", str(ladder(tmp_path, [50.0, 100, 150, 200])), "--utilisation", "55%"]) == 0
     said = capsys.readouterr()

@@ -200,6 +200,7 @@ def test_hostile_servers_end_in_an_error(server: Server, act: Any, why: str) -> 
     assert time.monotonic() - began_s < 5
 
 
+@pytest.mark.slow
 def test_a_node_exporter_is_asked_from_a_process_of_its_own(server: Server, tmp_path: Path) -> None:
     began_s, asked = time.time(), []
 
@@ -237,6 +238,7 @@ def test_a_source_that_fails_is_a_note(server: Server, tmp_path: Path) -> None:
     assert "its answer is none of Prometheus" in observed.notes[0]
 
 
+@pytest.mark.slow
 def test_this_machine_and_a_busy_process_that_listens(tmp_path: Path) -> None:
     program = (
         "import socket\nlistening = socket.create_server(('127.0.0.1', 0))\n"
