@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -79,12 +80,15 @@ def _row(one: ResourceDemand, highest_per_s: float) -> tuple[str, ...]:
         f"{one.background.value:.1%}",
         _span(one.demand, 1e3, 4) if feels else NONE,
         f"{used:.1%}",
-        f"{_span(one.cap, 1.0, 0)}/s" if feels else NONE,
+        f"{_span(one.cap, 1.0, 0)}/s" if math.isfinite(one.cap.value) else NONE,
     )
 
 
 def _span(one: Estimate, factor: float, digits: int) -> str:
-    low, value, high = (f"{factor * number:,.{digits}f}" for number in (one.low, one.value, one.high))
+    low, value, high = (
+        f"{factor * number:,.{digits}f}" if math.isfinite(number) else "none"
+        for number in (one.low, one.value, one.high)
+    )
     return f"{value} [{low}, {high}]"
 
 

@@ -95,6 +95,7 @@ SHARED_OPTIONS = (
     "Allow",
     "AsJson",
     "NoPreflight",
+    "Observe",
     "Overrides",
     "Quiet",
     "ResultsDir",
