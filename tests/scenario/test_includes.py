@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def key_in_pem() -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-NAMED_FILES = {
+NAMED_FILES: dict[str, tuple[str, str, str | Callable[[], str]]] = {
     "corpus": ("messages: {own: {corpus: named/one.eml}}", "one.eml", "Subject: one\r\n\r\nbody\r\n"),
     "corpus folder": ("messages: {own: {corpus: named}}", "one.eml", "Subject: one\r\n\r\nbody\r\n"),
     "body": ("messages: {own: {body: {file: named/body.txt}}}", "body.txt", "Hello {recipient}\n"),
