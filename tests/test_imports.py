@@ -24,8 +24,9 @@ ALLOWED_AREAS = {
     **{area: (*FOUNDATION, *ORDER[: place + 1]) for place, area in enumerate(ORDER)},
     "drive": (*FOUNDATION, "smtp", "scenario", "measure", "drive"),
     "preflight": (*FOUNDATION, "smtp", "scenario", "preflight"),
+    "observe": (*FOUNDATION, "measure", "observe"),
     "sinks": (*FOUNDATION, "smtp", "sinks"),
-    "cli": (*FOUNDATION, *ORDER, "drive", "preflight", "sinks", "cli"),
+    "cli": (*FOUNDATION, *ORDER, "drive", "preflight", "observe", "sinks", "cli"),
     "loadkit": (*FOUNDATION, *ORDER, "drive", "cli"),
 }
 ALLOWED_MODULES = {

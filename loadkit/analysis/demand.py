@@ -66,9 +66,8 @@ class DemandFit:
 
     @property
     def bottleneck(self) -> ResourceDemand | None:
-        """The resource that gives out first; None where none feels the load."""
-        first = self.resources[0]
-        return first if math.isfinite(first.cap.value) else None
+        """The resource that gives out first of those that surely feel the load; None where none does."""
+        return next((one for one in self.resources if one.demand.low > 0), None)
 
     def __repr__(self) -> str:
         head = f"{'resource':<12} {'at rest':>8} {'demand':>10} {'limit':>6}  cap"
@@ -84,7 +83,7 @@ class DemandFit:
         return {
             "resources": [one.to_dict() for one in self.resources],
             "bottleneck": self.bottleneck and self.bottleneck.resource,
-            "cap": finite(self.resources[0].cap.value),
+            "cap": None if self.bottleneck is None else finite(self.bottleneck.cap.value),
             "highest_measured": self.highest,
             "level": self.level,
         }

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from loadkit.analysis.evidence import Observation
     from loadkit.analysis.search_trials import SearchSettings
+    from loadkit.cli._demand import Demand
     from loadkit.scenario.schema import Scenario
 
 REFRESHES_PER_S = 2.0
@@ -79,15 +80,29 @@ def climb(ladder: Ladder, *, quiet: bool, as_json: bool) -> ExitCode:
             ladder = _steps(ladder, runner.run, view)
         except KeyboardInterrupt:
             ladder = ladder.saved(view.search, "interrupted", "it was interrupted")
+    demand = _demand(ladder)
     if as_json:
-        print_json(ladder.to_dict() | {"path": str(ladder.folder)})
+        found = ladder.to_dict() | {"path": str(ladder.folder)}
+        print_json(found if demand is None else found | {"demand": demand.to_dict()})
     else:
         print_summary(render_results(ladder.search))
+        if demand is not None:
+            print_summary(demand.rendered())
         print_note(f"{ladder.reason}; {format_duration(ladder.search.took_s)} of trials; {ladder.folder}")
     if ladder.status == "interrupted":
         print_note(f"go on with: loadkit capacity --resume {ladder.folder}")
         return ExitCode.TERMINATED if signal.SIGTERM in stopped else ExitCode.INTERRUPTED
     return exit_code_of(ladder.search)
+
+
+def _demand(ladder: Ladder) -> Demand | None:
+    """What the target's resources spend on a message, where they were observed and any trial was made."""
+    if "--observe" not in ladder.options or not ladder.search.done:
+        return None
+    from loadkit.cli._demand import demand_of
+    from loadkit.measure.ladder import read_ladder
+
+    return demand_of(read_ladder([ladder.folder]))
 
 
 def _steps(ladder: Ladder, make: Callable[[NextTrial], Observation], view: View) -> Ladder:

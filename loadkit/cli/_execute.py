@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from loadkit.cli._bundled_sink import bundled_sink
 from loadkit.cli._guardrails import keep_within_guardrails
+from loadkit.cli._observation import observing
 from loadkit.cli._output import print_json, print_note, print_summary
 from loadkit.cli._progress import ProgressLine
 from loadkit.cli._sink_ledgers import SinkLedgers, sink_ledgers
@@ -55,6 +56,7 @@ class RunOptions:
         sinks: Admin interfaces of the sinks that mail ends up in, instead of those of the scenario.
         spread: Over which workers the run is spread, or None for this process alone.
         watch: Who watches the run from outside the terminal.
+        observe: What to observe the target's host by, or None.
     """
 
     target_url: str | None
@@ -68,6 +70,7 @@ class RunOptions:
     sinks: tuple[str, ...] = ()
     spread: Spread | None = None
     watch: WatchOptions = field(default_factory=WatchOptions)
+    observe: str | None = None
 
 
 def execute(scenario: Scenario, source_text: str, options: RunOptions) -> ExitCode:
@@ -150,7 +153,10 @@ def _drive(scenario: Scenario, source_text: str, options: RunOptions, far_end: _
         from loadkit.cli._preflight import preflight_before_run
 
         findings = preflight_before_run(scenario, target, quiet=options.quiet)
-    with watching(options.watch, target=str(target), open_loop=open_loop, delivered=far_end.delivered) as watchers:
+    with (
+        watching(options.watch, target=str(target), open_loop=open_loop, delivered=far_end.delivered) as watchers,
+        observing(options.observe, target) as observer,
+    ):
         watchers.wait_for_start()
         progress = None if options.quiet else ProgressLine(sys.stderr)
         request = RunRequest(
@@ -165,6 +171,7 @@ def _drive(scenario: Scenario, source_text: str, options: RunOptions, far_end: _
             preflight=findings,
             watchers=tuple(watchers.watchers),
             steering=watchers.steering,
+            observer=observer,
         )
         try:
             folder = drive(request) if options.spread is None else run_spread(request, options.spread)

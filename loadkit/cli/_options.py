@@ -82,6 +82,14 @@ Overrides = Annotated[
         help="Another value for a key of the scenario, such as load.stages.hold.rate=300/s; repeatable.",
     ),
 ]
+Observe = Annotated[
+    str | None,
+    typer.Option(
+        "--observe",
+        metavar="local|URL",
+        help="Observe the target's host: local, the URL of its node_exporter, or http://prometheus:9090?instance=NAME.",
+    ),
+]
 NoPreflight = Annotated[
     bool, typer.Option("--no-preflight", help="Don't look at a target beyond this machine before load.")
 ]

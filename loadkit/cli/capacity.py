@@ -14,6 +14,7 @@ from loadkit.cli._options import (
     DEFAULT_RESULTS,
     Allow,
     AsJson,
+    Observe,
     Quiet,
     ResultsDir,
     SinkProfile,
@@ -97,6 +98,7 @@ def capacity(
     results_dir: ResultsDir = DEFAULT_RESULTS,
     sink_profile: SinkProfile = None,
     allow: Allow = None,
+    observe: Observe = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -122,7 +124,7 @@ def capacity(
         loaded = load_scenario_of(scenario)
         settings = settings_of(loaded, objectives, start, trial_s=trial_s, width=width)
         settings = replace(settings, budget_s=math.inf if budget_s is None else budget_s, seed=seed)
-        ladder = begin(loaded, settings, results_dir, run_options(target, sink_profile, allow or ()))
+        ladder = begin(loaded, settings, results_dir, run_options(target, sink_profile, allow or (), observe))
     raise typer.Exit(climb(ladder, quiet=quiet, as_json=as_json))
 
 
@@ -172,8 +174,19 @@ def settings_of(
     return SearchSettings(tuple(goals), start_per_s, trial_s=trial_s, width=width)
 
 
-def run_options(target: str | None, sink_profile: str | None, allow: Sequence[str]) -> tuple[str, ...]:
-    """The options of `loadkit run` that every trial has."""
+def run_options(
+    target: str | None, sink_profile: str | None, allow: Sequence[str], observe: str | None = None
+) -> tuple[str, ...]:
+    """The options of `loadkit run` that every trial has.
+
+    Raises:
+        UsageError: If there is nothing such as what is to be observed.
+    """
+    if observe is not None:
+        from loadkit.observe.request import parse_source
+
+        parse_source(observe)
     options = [] if target is None else ["--target", target]
     options += [] if sink_profile is None else ["--sink-profile", sink_profile]
+    options += [] if observe is None else ["--observe", observe]
     return (*options, *(word for host in allow for word in ("--allow", host)))

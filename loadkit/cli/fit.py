@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from loadkit.cli._options import AsJson
+from loadkit.cli._options import AsJson, parse_ratio_option
 from loadkit.cli._output import print_data, print_json, print_note, print_summary
 from loadkit.errors import UsageError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from loadkit.analysis.latency_fit import LatencyFit
     from loadkit.analysis.scalability_fit import ScalabilityFit
+    from loadkit.measure.ladder import Ladder
 
 EXAMPLES = """\
   loadkit fit results/example
@@ -64,6 +65,15 @@ def fit(
             metavar="NAME", help="Take this curve whatever the data say: linear, linear with cap, power, Amdahl or USL."
         ),
     ] = None,
+    limit: Annotated[
+        float,
+        typer.Option(
+            "--utilisation",
+            parser=parse_ratio_option,
+            metavar="PERCENT",
+            help="How much of a resource of the target may be in use, where runs observed it.",
+        ),
+    ] = "80%",  # type: ignore[assignment]  # read by the parser
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with pictures too; it needs no network.")
     ] = None,
@@ -73,22 +83,37 @@ def fit(
 
     Each run of a ladder is a trial: closed loops give sessions and accepted rate, others rate and response times.
     Several folders are several ladders, and what trials of one have in common is not taken for evidence twice.
+
+    Where at least three runs observed the target's host, a table says what each message takes of its resources, and
+    which of them gives out first.
     """
-    points = _from_csv(sources, columns) if columns is not None else _from_runs(sources)
-    fitted = _fit_all(points, curve)
+    demand = None
+    if columns is not None:
+        points = _from_csv(sources, columns)
+    else:
+        from loadkit.cli._demand import demand_of
+
+        ladder = _ladder(sources)
+        points, demand = _from_runs(ladder), demand_of(ladder, limit)
+    fitted = _fit_all(points, curve, enough=demand is not None)
+    shown = [_rendered(one, result) for one, result in fitted]
+    shown += [] if demand is None else [demand.rendered()]
     if html is not None:
-        _write_page(html, fitted)
+        _write_page(html, fitted, shown)
     if as_json:
-        print_json({_kind(one): {"names": points.names, **one.to_dict()} for points, one in fitted})
+        found = {_kind(one): {"names": points.names, **one.to_dict()} for points, one in fitted}
+        print_json(found if demand is None else found | {"demand": demand.to_dict()})
         return
-    for number, (one, result) in enumerate(fitted):
+    for number, one in enumerate(shown):
         if number:
             print_data("")
-        print_summary(_rendered(one, result))
+        print_summary(one)
 
 
-def _fit_all(every: Sequence[_Points], curve: str | None) -> list[tuple[_Points, ScalabilityFit | LatencyFit]]:
-    """Fit what can be; refused is only what leaves nothing."""
+def _fit_all(
+    every: Sequence[_Points], curve: str | None, *, enough: bool
+) -> list[tuple[_Points, ScalabilityFit | LatencyFit]]:
+    """Fit what can be; refused is only what leaves nothing, unless there is enough without it."""
     from loadkit.analysis.refusal import RefusedError
 
     fitted: list[tuple[_Points, ScalabilityFit | LatencyFit]] = []
@@ -98,7 +123,7 @@ def _fit_all(every: Sequence[_Points], curve: str | None) -> list[tuple[_Points,
             fitted.append((points, _fit(points, curve)))
         except RefusedError as refusal:
             refusals.append(refusal)
-    if not fitted:
+    if not fitted and not enough:
         raise refusals[0]
     for one in refusals:
         print_note(f"note: {one}; {one.hint}")
@@ -143,12 +168,16 @@ def _from_csv(files: Sequence[Path], columns: str) -> list[_Points]:
     return [_Points((varied, second), values[varied], by_quantile, values.get(_RUN))]
 
 
-def _from_runs(folders: Sequence[Path]) -> list[_Points]:
+def _ladder(folders: Sequence[Path]) -> Ladder:
     from loadkit.measure.ladder import read_ladder
 
     ladder = read_ladder(folders)
     for one in ladder.left_out:
         print_note(f"left out: {one.run}: {one.reason}")
+    return ladder
+
+
+def _from_runs(ladder: Ladder) -> list[_Points]:
     found = []
     if ladder.sessions:
         found.append(
@@ -193,7 +222,9 @@ def _rendered(points: _Points, result: ScalabilityFit | LatencyFit) -> Any:
     return render_scalability(result, points.names)
 
 
-def _write_page(path: Path, fitted: Sequence[tuple[_Points, ScalabilityFit | LatencyFit]]) -> None:
+def _write_page(
+    path: Path, fitted: Sequence[tuple[_Points, ScalabilityFit | LatencyFit]], shown: Sequence[Any]
+) -> None:
     from loadkit.analysis.latency_fit import LatencyFit
     from loadkit.cli._output import as_text
     from loadkit.report.fit_page import latency_figure, scalability_figure, write_fit_page
@@ -202,5 +233,5 @@ def _write_page(path: Path, fitted: Sequence[tuple[_Points, ScalabilityFit | Lat
         latency_figure(one, points.names[0]) if isinstance(one, LatencyFit) else scalability_figure(one, points.names)
         for points, one in fitted
     ]
-    write_fit_page(path, figures, "\n\n".join(as_text(_rendered(points, one)) for points, one in fitted))
+    write_fit_page(path, figures, "\n\n".join(map(as_text, shown)))
     print_note(f"wrote {path}")

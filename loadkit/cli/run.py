@@ -13,6 +13,7 @@ from loadkit.cli._options import (
     Allow,
     AsJson,
     NoPreflight,
+    Observe,
     Overrides,
     Quiet,
     ResultsDir,
@@ -110,6 +111,7 @@ def run(
     sink_profile: SinkProfile = None,
     allow: Allow = None,
     no_preflight: NoPreflight = False,
+    observe: Observe = None,
     metrics_port: Annotated[
         int | None,
         typer.Option(
@@ -171,6 +173,7 @@ def run(
         preflight=not no_preflight,
         bundled=SinkOptions(engine=Engine(sink_engine), processes=sink_processes, profile=sink_profile),
         sinks=tuple(sinks or ()),
+        observe=observe,
         spread=spread_of(
             workers=workers,
             master=master,

@@ -18,6 +18,7 @@ from loadkit.measure.delivery import Delivery, follow_delivery
 from loadkit.measure.reconciliation import reconcile
 from loadkit.measure.store import RunFacts, RunWriter
 from loadkit.measure.summary import summarize, validity_of
+from loadkit.measure.target import TargetSummary, summarize_target
 from loadkit.measure.validity import GeneratorSample, Validity, exit_code_of
 from loadkit.scenario.load import dump_effective
 from loadkit.scenario.thresholds import evaluate
@@ -34,10 +35,18 @@ if TYPE_CHECKING:
     from loadkit.measure.books import LiveTotals
     from loadkit.measure.records import RunPlan
     from loadkit.measure.statistics import OutcomeCount, RunStatistics
+    from loadkit.measure.target import Observed
     from loadkit.measure.workers import WorkerRecord
     from loadkit.scenario.guardrails import TargetAddress
     from loadkit.scenario.schema import Scenario
     from loadkit.scenario.steering import Steering
+
+
+class TargetObserver(Protocol):
+    """Observes the target's host, without holding up the run."""
+
+    def finish(self, started_at: float) -> Observed:
+        """End it; gives what was seen since the run's start, which is Unix time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class RunRequest:
         preflight: What was found at the target before; None where nobody looked.
         watchers: Others that watch the run.
         steering: Multiplies the rate of an open loop, or None where nobody may.
+        observer: Observes the target's host, or None.
     """
 
     scenario: Scenario
@@ -69,6 +79,7 @@ class RunRequest:
     preflight: tuple[dict[str, str], ...] | None = None
     watchers: tuple[Watcher, ...] = ()
     steering: Steering | None = None
+    observer: TargetObserver | None = None
 
     def writer(self, plan: RunPlan) -> RunWriter:
         """A new run folder."""
@@ -222,6 +233,7 @@ class Results:
         delivery, unread = self._delivery(ending)
         if ending.workers:
             self._writer.write_workers(ending.workers)
+        target = self._target(ending.duration_s)
         summary = summarize(
             self._record.statistics(),
             self._record.outcome_counts(),
@@ -232,9 +244,18 @@ class Results:
             delivery=delivery,
             unread=unread,
             workers=ending.workers,
+            target=target,
         )
         exit_code = exit_code_of(summary.verdict, terminated=ending.terminated())
         return self._writer.finish(summary, int(exit_code), time.time(), delivery)
+
+    def _target(self, duration_s: float) -> TargetSummary | None:
+        """What was seen of the target's host, kept in the run folder too."""
+        if self._request.observer is None:
+            return None
+        observed = self._request.observer.finish(self._plan.started_at)
+        self._writer.write_target(observed)
+        return summarize_target(observed, self._plan, duration_s)
 
     def _delivery(self, ending: Ending) -> tuple[Delivery | None, str]:
         """What became of what was accepted, or why that can't be told."""

@@ -24,6 +24,7 @@ from loadkit.measure.records import Route, RunPlan, Stage
 from loadkit.measure.statistics import OutcomeCount, RunStatistics, Series
 from loadkit.measure.summary import Summary, summarize
 from loadkit.measure.tables import TableStream, merged_timeline, read_table, sync, timeline_rows, write_table
+from loadkit.measure.target import Observed, samples_from_rows, summarize_target
 from loadkit.measure.timeline import Counters, TimelineRows
 from loadkit.measure.validity import GeneratorSample
 from loadkit.measure.workers import WorkerRecord
@@ -37,8 +38,9 @@ SUMMARY_FILE = "summary.json"
 OUTCOMES_FILE = "errors.json"
 LEDGER_FILE = "ledger.json"
 WORKERS_FILE = "workers.json"
+TARGET_FILE = "target.json"
 HISTOGRAM_FILE = "histograms.hlog"
-_TIMELINE, _GENERATOR, _DELIVERY = "timeline", "generator", "delivery"
+_TIMELINE, _GENERATOR, _DELIVERY, _TARGET = "timeline", "generator", "delivery", "target"
 
 _HLOG_HEAD = """\
 #[loadkit: values in microseconds, Interval_Max in milliseconds]
@@ -125,6 +127,11 @@ class RunWriter:
         """Replace what is known of the run's workers."""
         _write_json(self.folder / WORKERS_FILE, [dataclasses.asdict(worker) for worker in workers])
 
+    def write_target(self, observed: Observed) -> None:
+        """Keep what was seen of the target's host."""
+        _write_json(self.folder / TARGET_FILE, {"source": observed.source, "notes": observed.notes})
+        write_table(self.folder / _TARGET, observed.columns())
+
     def finish(self, summary: Summary, exit_code: int, ended_at: float, delivery: Delivery | None) -> Path:
         """Complete the folder and give it its name.
 
@@ -205,6 +212,23 @@ class Run:
 
     head: RunHead
     facts: dict[str, Any]
+
+    @property
+    def target(self) -> Observed | None:
+        """What was seen of the target's host; None where nobody looked.
+
+        Raises:
+            RunFolderError: If that is damaged.
+        """
+        path = self.head.path / TARGET_FILE
+        table = read_table(self.head.path / _TARGET)
+        if table is None or not path.exists():
+            return None
+        told = _read_json(path)
+        try:
+            return Observed(told["source"], samples_from_rows(table.to_pylist()), tuple(told["notes"]))
+        except (KeyError, TypeError) as error:
+            raise RunFolderError(f"{path} is damaged: {error}", hint="the run folder is damaged") from error
 
     @property
     def summary(self) -> Summary:
@@ -305,6 +329,7 @@ def rebuild_summary(run: Run) -> Summary:
         interrupted=not run.head.complete or run.head.verdict == "interrupted",
         delivery=delivery,
         workers=_read_workers(path / WORKERS_FILE),
+        target=None if run.target is None else summarize_target(run.target, plan, duration_s),
     )
 
 

@@ -20,6 +20,7 @@ from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.records import RunPlan
 from loadkit.measure.rules import Finding
 from loadkit.measure.statistics import PHASE_METRICS, Metric, OutcomeCount, RunStatistics, quantile_or_none
+from loadkit.measure.target import TargetSummary
 from loadkit.measure.validity import GeneratorSample, Load, Validity, Verdict, judge, verdict_of
 from loadkit.measure.workers import WorkerRecord, shortfall
 from loadkit.scenario.thresholds import Statistics, Threshold, evaluate
@@ -161,6 +162,7 @@ class Summary:
         session_ends: Ends of the sessions that the server ended, over the whole run.
         channels: Every channel, that of mail among them, where there is another; ledger, course and end-to-end times
             are about mail alone.
+        target: The target's host; None where nobody observed it.
     """
 
     schema_version: int
@@ -187,6 +189,7 @@ class Summary:
     retries: tuple[OutcomeLine, ...] = ()
     session_ends: tuple[OutcomeLine, ...] = ()
     channels: tuple[ChannelLine, ...] = ()
+    target: TargetSummary | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as plain JSON values."""
@@ -225,6 +228,7 @@ def summarize(
     delivery: Delivery | None,
     unread: str = "",
     workers: Sequence[WorkerRecord] = (),
+    target: TargetSummary | None = None,
 ) -> Summary:
     """Sum a run up.
 
@@ -238,6 +242,7 @@ def summarize(
         delivery: What became of the accepted mail, if known.
         unread: Why the far end could not be asked although it should have been, else empty.
         workers: The workers of a run over several.
+        target: What was seen of the target's host, if anybody looked.
     """
     plan = statistics.plan
     lines = tuple(_line(threshold, _Answers(statistics, delivery)) for threshold in thresholds)
@@ -274,6 +279,7 @@ def summarize(
         retries=ended.retries,
         session_ends=ended.session_ends,
         channels=channels,
+        target=target,
     )
 
 

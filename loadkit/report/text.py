@@ -28,6 +28,7 @@ from loadkit.report.tables import (
     spaced,
     table,
 )
+from loadkit.report.target import target_section
 from loadkit.report.validity import validity_section
 from loadkit.scenario.thresholds import parse_threshold
 from loadkit.smtp.outcome import TRANSACTION_PHASES, OutcomeClass
@@ -70,6 +71,8 @@ def render_summary(summary: Summary, head: RunHead) -> RenderableType:
         sections["DIAGNOSIS"] = diagnosis_section(summary.diagnosis)
     if summary.ledger is not None:
         sections["DELIVERY"] = delivery_section(summary, summary.ledger)
+    if summary.target is not None:
+        sections["TARGET"] = target_section(summary.target)
     sections["NEXT"] = _next(summary, head)
     parts: list[RenderableType] = [_title(summary, head)]
     for title, content in sections.items():

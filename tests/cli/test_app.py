@@ -109,6 +109,7 @@ SHARED_OPTIONS = (
     "Allow",
     "AsJson",
     "NoPreflight",
+    "Observe",
     "Overrides",
     "Quiet",
     "ResultsDir",

@@ -1,0 +1,1 @@
+"""Observes the host of a target, in a process of its own."""

@@ -1,0 +1,108 @@
+"""The target's host in words: what a run saw of it, and which of its resources gives out first."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from loadkit.report.tables import NONE, table
+from loadkit.units import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadkit.analysis.demand import DemandFit, ResourceDemand
+    from loadkit.analysis.results import Estimate
+    from loadkit.measure.target import TargetSummary
+
+_RATIOS = {
+    "cpu": "cpu_ratio",
+    "cpu of the target's processes": "target_cpu_ratio",
+    "cpu of the load generator": "generator_cpu_ratio",
+    "memory": "memory_ratio",
+    "busiest disk": "disk_busy_ratio",
+    "busiest network interface": "network_ratio",
+}
+_BYTES = {
+    "disks": ("disk_bytes_per_s", "read and written"),
+    "network": ("network_bytes_per_s", "received and sent, without loopback"),
+}
+_SHARED = "The load generator and the target share this machine: each takes what the other could have used."
+
+
+def target_section(target: TargetSummary) -> RenderableType:
+    """What a run saw of the target's host, over its measured stages."""
+    rows = [
+        (words, f"{target.means[name]:.1%}", "of all cores" if "cpu" in name else "")
+        for words, name in _RATIOS.items()
+        if name in target.means
+    ]
+    rows += [
+        (words, f"{format_size(target.means[name])}/s", of)
+        for words, (name, of) in _BYTES.items()
+        if name in target.means
+    ]
+    head = Text(f"observed by {target.source}, means of {target.samples:,} samples")
+    parts: list[RenderableType] = [head]
+    if rows:
+        parts.append(table("lrw", rows))
+    if target.shared:
+        parts.append(Text(_SHARED))
+    if target.notes:
+        parts.append(table("lw", (("·", note) for note in target.notes)))
+    return Group(*parts)
+
+
+def render_demand(fit: DemandFit, *, shared: bool) -> RenderableType:
+    """The resources of a node, and which of them gives out first.
+
+    Args:
+        fit: The fit.
+        shared: Whether load generator and target shared a machine.
+    """
+    limit = fit.resources[0].limit
+    rows = [_row(one, fit.highest) for one in fit.resources]
+    header = ("", "at rest", "ms per message", f"at {fit.highest:,.0f}/s", f"reaches {limit:.0%} at")
+    parts = [Text(sentence) for sentence in _sentences(fit, shared=shared)]
+    body = Group(table("lrrrr", rows, header), *parts)
+    return Group(Text(f"BOTTLENECK, INTERVALS AT {fit.level:.0%}", "bold"), Padding(body, (0, 0, 0, 2)))
+
+
+def _row(one: ResourceDemand, highest_per_s: float) -> tuple[str, ...]:
+    used = max(one.background.value + one.demand.value * highest_per_s, 0.0)
+    feels = one.demand.high > 0
+    return (
+        one.resource,
+        f"{one.background.value:.1%}",
+        _span(one.demand, 1e3, 4) if feels else NONE,
+        f"{used:.1%}",
+        f"{_span(one.cap, 1.0, 0)}/s" if math.isfinite(one.cap.value) else NONE,
+    )
+
+
+def _span(one: Estimate, factor: float, digits: int) -> str:
+    low, value, high = (
+        f"{factor * number:,.{digits}f}" if math.isfinite(number) else "none"
+        for number in (one.low, one.value, one.high)
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def _sentences(fit: DemandFit, *, shared: bool) -> Iterator[str]:
+    first = fit.bottleneck
+    if first is None:
+        yield "No resource surely feels the load: measure at higher rates, or for longer."
+    else:
+        yield (
+            f"{first.resource} gives out first: {first.limit:.0%} of it at {first.cap.value:,.0f} messages/s, "
+            f"{first.cap.value / fit.highest:.1f} times the highest rate measured."
+        )
+    vague = [one.resource for one in fit.resources if one.demand.low <= 0]
+    if vague and first is not None:
+        yield f"Not surely moved by the load: {', '.join(vague)}."
+    if shared:
+        yield "Load generator and target shared a machine: its own CPU is taken off, what it slowed down is not."
