@@ -12,8 +12,10 @@ import typer
 from loadkit.cli._bundled import find_scenario
 from loadkit.cli._options import (
     DEFAULT_RESULTS,
+    MAX_LOCAL_WORKERS,
     Allow,
     AsJson,
+    Overrides,
     Quiet,
     ResultsDir,
     SinkProfile,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from loadkit.scenario.schema import Scenario
 
 EXAMPLES = """\
-  loadkit capacity steady --objective "p(99) < 500ms" --objective "success >= 99.95%" --budget 10m
+  loadkit capacity steady --objective "p(99) < 500ms" --target smtp://127.0.0.1:25 --sink http://127.0.0.1:8025
   loadkit capacity --resume results/20261124T082500Z-steady-ladder --budget 20m"""
 
 LEAST_TRIAL_S, MOST_TRIAL_S = 10.0, 3600.0
@@ -65,6 +67,7 @@ def capacity(
         str | None,
         typer.Option(metavar="URL", help="smtp://, smtps:// or lmtp://host:port instead of the scenario's own."),
     ] = None,
+    overrides: Overrides = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -96,6 +99,18 @@ def capacity(
     ] = None,
     results_dir: ResultsDir = DEFAULT_RESULTS,
     sink_profile: SinkProfile = None,
+    sinks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sink",
+            metavar="URL",
+            help="Admin interface of a sink behind the target: mail must arrive as fast as it is taken; repeatable.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_LOCAL_WORKERS, metavar="N", help="Send every trial from N processes."),
+    ] = None,
     allow: Allow = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -105,7 +120,8 @@ def capacity(
     Runs short trials of the scenario, each at one rate. The rate doubles until a trial is too much, and then the
     bracket of each objective is narrowed until it is as narrow as --width, or time is up. A trial tells of all
     objectives; one that does not tell is followed by a longer one. The result is confirmed by a longer trial, and
-    shown at 80 %, 100 % and 120 %. A trial of which the load generator itself was the limit is void.
+    shown at 80 %, 100 % and 120 %. A trial of which the load generator itself was the limit is void. With --sink, a
+    rate at which mail piles up between the target and the sinks is too much, even if the target takes all of it.
 
     Everything is kept in a folder of its own among the results: a run folder for each trial, and ladder.json, from
     which --resume goes on. Ctrl-C stops in good order.
@@ -113,24 +129,28 @@ def capacity(
     from loadkit.cli._climb import begin, climb, go_on
 
     if resume is not None:
-        if scenario is not None or objectives:
-            raise UsageError("--resume takes scenario and objectives from the search", hint="leave them out")
+        if scenario is not None or objectives or overrides or sinks or workers:
+            raise UsageError(
+                "--resume takes scenario, objectives, sinks and workers from the search", hint="leave them out"
+            )
         ladder = go_on(resume, budget_s)
     else:
         if scenario is None or not objectives:
             raise UsageError("a scenario and at least one --objective are needed", hint="see loadkit capacity --help")
-        loaded = load_scenario_of(scenario)
+        loaded = load_scenario_of(scenario, overrides or ())
         settings = settings_of(loaded, objectives, start, trial_s=trial_s, width=width)
         settings = replace(settings, budget_s=math.inf if budget_s is None else budget_s, seed=seed)
-        ladder = begin(loaded, settings, results_dir, run_options(target, sink_profile, allow or ()))
+        ladder = begin(
+            loaded, settings, results_dir, run_options(target, sink_profile, allow or (), sinks or (), workers)
+        )
     raise typer.Exit(climb(ladder, quiet=quiet, as_json=as_json))
 
 
-def load_scenario_of(name_or_path: str) -> Scenario:
-    """A scenario by file or name."""
+def load_scenario_of(name_or_path: str, overrides: Sequence[str]) -> Scenario:
+    """A scenario by file or name, with some values given anew."""
     from loadkit.scenario.load import load_scenario
 
-    return load_scenario(find_scenario(name_or_path))
+    return load_scenario(find_scenario(name_or_path), overrides=overrides)
 
 
 def settings_of(
@@ -172,8 +192,12 @@ def settings_of(
     return SearchSettings(tuple(goals), start_per_s, trial_s=trial_s, width=width)
 
 
-def run_options(target: str | None, sink_profile: str | None, allow: Sequence[str]) -> tuple[str, ...]:
+def run_options(
+    target: str | None, sink_profile: str | None, allow: Sequence[str], sinks: Sequence[str], workers: int | None
+) -> tuple[str, ...]:
     """The options of `loadkit run` that every trial has."""
     options = [] if target is None else ["--target", target]
     options += [] if sink_profile is None else ["--sink-profile", sink_profile]
+    options += [] if workers is None else ["--workers", str(workers)]
+    options += [word for url in sinks for word in ("--sink", url)]
     return (*options, *(word for host in allow for word in ("--allow", host)))

@@ -11,7 +11,21 @@ import pytest
 import loadkit.analysis
 
 MODULES = sorted(one.name for one in pkgutil.iter_modules(loadkit.analysis.__path__, "loadkit.analysis."))
-WITH_EXAMPLES = {"demand", "latency", "queueing", "response", "scalability"}
+WITH_EXAMPLES = {
+    *(
+        "compare",
+        "demand",
+        "evidence",
+        "goals",
+        "latency",
+        "quantiles",
+        "queueing",
+        "response",
+        "scalability",
+        "search",
+    ),
+    *("sla", "steady"),
+}
 
 
 @pytest.mark.parametrize("name", MODULES)
