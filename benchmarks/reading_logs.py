@@ -74,7 +74,7 @@ def _exim(mails: list[Mail], at: time.struct_time) -> str:
     tls = "X=TLS1.3:ECDHE_X25519__RSA_PSS_RSAE_SHA256__AES_256_GCM:256 CV=no"
     lines = []
     for mail in mails:
-        key = f"1xVtAm-{mail.number:06d}-06"
+        key = f"1x{mail.number // 10**6:04d}-{mail.number % 10**6:06d}-06"
         host = f"H=mail.customer{mail.number % 3000}.example [192.0.2.7] P=esmtps {tls}"
         lines.append(
             f"{key} <= bounce-{mail.number}@list.example {host} S={mail.size_bytes} id={mail.number}@list.example"
@@ -160,6 +160,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "mail.log")
             messages = write_log(file, form, arguments.megabytes * 10**6)
+            found = gather([file]).gathered.messages
+            assert found == messages, f"{found} messages found of {messages}"
             pairs = [_pair(file) for _ in range(arguments.rounds)]
             megabytes = file.stat().st_size / 1e6
         ours, loop = (min(times) for times in zip(*pairs, strict=True))

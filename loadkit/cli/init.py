@@ -26,6 +26,12 @@ SUFFIX = ".yaml"
 
 _NAME = re.compile(r"[a-z0-9_-]{1,40}", re.ASCII)
 
+_EDITOR_LINES = """\
+# `loadkit schema scenario > scenario.schema.json`, in this folder, lets editors complete, explain and check this file:
+# yaml-language-server: $schema=scenario.schema.json
+
+"""
+
 EXAMPLES = """\
   loadkit init morning
   loadkit init morning --from-log /var/log/mail.log* --window peak 30m"""
@@ -117,7 +123,7 @@ def init(
 def _starter(outcome: Outcome, *, as_json: bool) -> None:
     from loadkit.cli._starter import starter_text
 
-    _write(outcome.scenario, starter_text(outcome.scenario.stem, str(outcome.scenario)))
+    _write(outcome.scenario, _EDITOR_LINES + starter_text(outcome.scenario.stem, str(outcome.scenario)))
     if as_json:
         print_json({"scenario": str(outcome.scenario), "next": outcome.next_commands})
     else:
@@ -131,7 +137,8 @@ def _from_logs(outcome: Outcome, files: list[Path], peak_s: float | None, *, qui
     logs = _read(files, quiet=quiet)
     traffic = traffic_of(logs, peak_s)
     _write(outcome.counts, counts_text(traffic))
-    _write(outcome.scenario, scenario_text(outcome.scenario.stem, outcome.counts.name, logs, traffic))
+    text = scenario_text(outcome.scenario.stem, outcome.counts.name, logs, traffic)
+    _write(outcome.scenario, _EDITOR_LINES + text)
     if as_json:
         written = {"scenario": str(outcome.scenario), "counts": str(outcome.counts), "next": outcome.next_commands}
         print_json(written | {"found": findings(logs, traffic)})

@@ -12,19 +12,18 @@ import loadkit.analysis
 
 MODULES = sorted(one.name for one in pkgutil.iter_modules(loadkit.analysis.__path__, "loadkit.analysis."))
 WITH_EXAMPLES = {
-    *(
-        "compare",
-        "demand",
-        "evidence",
-        "goals",
-        "latency",
-        "quantiles",
-        "queueing",
-        "response",
-        "scalability",
-        "search",
-    ),
-    *("sla", "steady"),
+    "compare",
+    "demand",
+    "evidence",
+    "goals",
+    "latency",
+    "quantiles",
+    "queueing",
+    "response",
+    "scalability",
+    "search",
+    "sla",
+    "steady",
 }
 
 

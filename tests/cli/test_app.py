@@ -16,7 +16,7 @@ from loadkit.cli.app import app, main
 from loadkit.errors import ExitCode, Problem, ScenarioError, UsageError
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("capacity", "fit", "init", "run", "blast", "check", "preflight", "report", "list", "sink", "schema", "worker")
+VERBS = ("init", "run", "blast", "capacity", "check", "preflight", "fit", "report", "list", "sink", "schema", "worker")
 HEAVY = (
     "aiosmtpd",
     "aiosmtplib",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from loadkit.errors import Problem, ScenarioError
 from loadkit.scenario.distributions import Uniform
@@ -67,17 +71,114 @@ def test_a_part_that_two_others_include_counts_where_it_first_stands(tmp_path: P
     assert (load_scenario(main).seed, load_scenario(main).senders.count) == (2, 5)
 
 
-def test_paths_start_from_the_file_in_which_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "parts" / "mails").mkdir(parents=True)
-    (tmp_path / "parts" / "mails" / "one.eml").write_bytes(b"Subject: one\r\n\r\nbody\r\n")
-    (tmp_path / "parts" / "own.yaml").write_text("messages: {own: {corpus: mails}}\ninclude: [../seed.yaml]\n")
-    main = write(tmp_path, main="include: [parts/own.yaml]\n" + MINIMAL, seed="seed: 9\n")
+def key_in_pem() -> str:
+    key = generate_private_key(65537, 1024)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+NAMED_FILES: dict[str, tuple[str, str, str | Callable[[], str]]] = {
+    "corpus": ("messages: {own: {corpus: named/one.eml}}", "one.eml", "Subject: one\r\n\r\nbody\r\n"),
+    "corpus folder": ("messages: {own: {corpus: named}}", "one.eml", "Subject: one\r\n\r\nbody\r\n"),
+    "body": ("messages: {own: {body: {file: named/body.txt}}}", "body.txt", "Hello {recipient}\n"),
+    "html": ("messages: {own: {html: {file: named/body.html}}}", "body.html", "<p>{number}</p>\n"),
+    "attachments": ("messages: {own: {attachments: [{from: named}]}}", "1.pdf", "x"),
+    "dkim key": ("messages: {own: {signature: {dkim: {key: named/dkim.pem}}}}", "dkim.pem", key_in_pem),
+    "provider": ("guardrails: {provider: named/mine.yaml}", "mine.yaml", "provider: mine\nrecipients: 5\n"),
+    "trace": (
+        "load: {stages: [{name: log, shape: {trace: {file: named/counts.csv, counts: n}}}]}",
+        "counts.csv",
+        "n\n60\n120\n",
+    ),
+    "trace in a sum": (
+        (
+            "load: {stages: [{name: log, duration: 1m, shape: {sum: [{hold: {rate: 1/s}}, "
+            "{trace: {file: named/counts.csv, counts: n}}]}}]}"
+        ),
+        "counts.csv",
+        "n\n60\n120\n",
+    ),
+    "trace of an event": (
+        (
+            "campaign: {start: 2026-11-09T00:00, time_zone: Asia/Shanghai, duration: 1d, volume: 1000/d, "
+            "events: [{name: wave, at: 2026-11-09T12:00, shape: {trace: {file: named/counts.csv, counts: n}}}]}"
+        ),
+        "counts.csv",
+        "n\n60\n120\n",
+    ),
+}
+"""A block that names a file or its folder, the file's name, and what it holds."""
+
+
+@pytest.mark.parametrize("kind", NAMED_FILES)
+def test_what_a_part_names_is_looked_for_from_its_own_folder(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, name, content = NAMED_FILES[kind]
+    named = tmp_path / "parts" / "deep" / "named"
+    named.mkdir(parents=True)
+    (named / name).write_text(content if isinstance(content, str) else content(), newline="")
+    (named.parent / "own.yaml").write_text(f"{part}\ninclude: [../../seed.yaml]\n")
+    load = "load: {stages: [{name: hold, rate: 5/s, duration: 5s}]}\n" if part[:4] not in {"load", "camp"} else ""
+    main = write(
+        tmp_path,
+        main=f"include: [parts/middle.yaml]\nscenario: x\nmessages: {{note: {{}}}}\n{load}",
+        seed="seed: 9\n",
+    )
+    (tmp_path / "parts" / "middle.yaml").write_text("include: [deep/own.yaml]\n")
     monkeypatch.chdir("/")
 
     scenario = load_scenario(main)
 
-    assert scenario.messages["own"].corpus == tmp_path.resolve() / "parts" / "mails"
+    effective = dump_effective(scenario)
+    expected = str((named if "named}" in part else named / name).resolve())
+    assert [text for text in texts_in(yaml.safe_load(effective)) if "named" in text] == [expected]
     assert scenario.seed == 9
+    assert parse_scenario(effective) == scenario
+
+
+def texts_in(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for below in value.values() for text in texts_in(below)]
+    if isinstance(value, list):
+        return [text for below in value for text in texts_in(below)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_a_file_beside_the_scenario_is_not_the_one_that_a_part_names(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "counts.csv").write_text("n\n60\n")
+    part = "load:\n  stages:\n    - {name: log, shape: {trace: {file: counts.csv, counts: n}}}\n"
+    (tmp_path / "parts" / "load.yaml").write_text(part)
+    main = write(tmp_path, main="include: [parts/load.yaml]\nscenario: x\nmessages: {note: {}}\n")
+
+    assert problems_of(main) == [
+        ("load.yaml", 3, "load.stages[0].shape.trace.file", "'counts.csv' does not exist beside the scenario"),
+    ]
+
+
+def test_new_blocks_are_put_together_and_choices_replace(tmp_path: Path) -> None:
+    main = write(
+        tmp_path,
+        main="include: [base.yaml]\nscenario: x\nguardrails: {severity: error}\n"
+        "load: {arrivals: {gamma: {dispersion: 4}}}\n"
+        "channels: {alerts: {http: {timeout: 3s}}}\n"
+        "messages: {letter: {signature: {smime: 2KiB}}, alert: {channel: alerts}}\n",
+        base="guardrails: {provider: basic}\n"
+        "load: {arrivals: {mmpp: {dispersion: 20, factor: 5, share: 10%}}, "
+        "stages: [{name: peak, duration: 1m, shape: {spike: {base: 1/s, peak: 5/s, rise: 1s, fall: 9s}}}]}\n"
+        'channels: {alerts: {http: {url: "http://127.0.0.1:8080/a", connections: 7}}}\n'
+        "messages: {letter: {signature: {dkim: sized}}}\n",
+    )
+
+    effective = yaml.safe_load(dump_effective(load_scenario(main)))
+
+    assert (effective["guardrails"]["provider"], effective["guardrails"]["severity"]) == ("basic", "error")
+    assert effective["load"]["arrivals"] == {"gamma": {"dispersion": 4.0}}
+    assert effective["load"]["stages"][0]["shape"]["spike"]["peak"] == "5/s"
+    http = effective["channels"]["alerts"]["http"]
+    assert (http["url"], http["connections"], http["timeout"]) == ("http://127.0.0.1:8080/a", 7, "3s")
+    signature = effective["messages"]["letter"]["signature"]
+    assert (signature["dkim"] is not None, signature["smime"]) == (True, "2KiB")
 
 
 def test_a_problem_between_two_files_is_where_the_wrong_key_stands(tmp_path: Path) -> None:

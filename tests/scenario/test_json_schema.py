@@ -40,8 +40,8 @@ GOOD = {
         *ROOT.glob("tests/scenario/good/*.yaml"),
         ROOT / "examples/campaign.yaml",
     ],
-    "provider": [*ROOT.glob("loadkit/scenario/providers/*.yaml")],
     "profile": [*ROOT.glob("sinks/profiles/*.yaml"), ROOT / "examples" / "sink_profile.yaml"],
+    "provider": [*ROOT.glob("loadkit/scenario/providers/*.yaml")],
 }
 KINDS = ("scenario", "part", "profile", "provider")
 
@@ -162,6 +162,19 @@ def test_what_must_be_there_may_be_in_an_included_file(published: dict[str, Draf
     assert not part.is_valid({"senders": {"cuont": 1}})
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("rate", 5), ("rate", "5"), ("conections", "500/min"), ("size", {"normal": "30MB"}), ("recipients", 0)],
+)
+def test_the_mistakes_in_the_limits_of_a_provider(
+    key: str, value: object, published: dict[str, Draft202012Validator]
+) -> None:
+    limits = {"provider": "mine", "connections": "500/min"}
+    assert published["provider"].is_valid(limits)
+    assert not published["provider"].is_valid(limits | {key: value})
+    assert not published["provider"].is_valid({"connections": "500/min"})
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_key_is_explained(kind: str, published: dict[str, Draft202012Validator]) -> None:
     blocks = {"": published[kind].schema, **published[kind].schema["$defs"]}
@@ -237,7 +250,15 @@ def test_a_type_of_ours_without_a_schema_is_no_silent_number(model: type[Block],
 
 def _types(*modules: Any) -> Iterator[Any]:
     """The field types with a schema of their own, of simple values."""
-    left_out = {"Corpus", "AllowedHost", "TargetUrl", "SinkUrl", "IpAddress", "Prose"}  # as the files below say
+    left_out = {
+        "AddressDomain",
+        "Corpus",
+        "AllowedHost",
+        "TargetUrl",
+        "SinkUrl",
+        "IpAddress",
+        "Prose",
+    }  # as the files below say
     for module in modules:
         for name, value in vars(module).items():
             if name[0].isupper() and name not in left_out and hasattr(value, "__metadata__"):
@@ -303,3 +324,16 @@ def _data(text: str) -> object:
 def test_models_of_all_kinds_are_known() -> None:
     assert json_schema(Scenario, "scenario")["properties"].keys() >= {"include", "load", "messages"}
     assert json_schema(Profile, "profile")["properties"].keys() >= {"include", "service", "faults"}
+
+
+def test_what_init_writes_is_right_by_the_schema_that_it_names(
+    published: dict[str, Draft202012Validator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "mine"]) == 0
+
+    text = Path("mine.yaml").read_text()
+
+    assert "# yaml-language-server: $schema=scenario.schema.json" in text.splitlines()
+    assert list(published["scenario"].iter_errors(_data(text))) == []
+    assert main(["check", "mine.yaml"]) == 0

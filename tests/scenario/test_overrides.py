@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from loadkit.errors import ScenarioError
 from loadkit.scenario.document import read_document
-from loadkit.scenario.load import load_scenario
+from loadkit.scenario.load import dump_effective, load_scenario
 from loadkit.scenario.overrides import with_overrides
 from loadkit.scenario.schema import Scenario
 
@@ -67,6 +68,110 @@ def test_one_value_and_no_other_changes(assignment: str, keys: list[Any], value:
     assert document.data == expected
     assert document.slips == []
     assert document.place_of(tuple(keys)) == ("--set", 0)
+
+
+BLOCKS = """\
+scenario: x
+load:
+  arrivals: {gamma: {dispersion: 4}}
+  stages:
+    - {name: calm, rate: 1/s, duration: 5s}
+    - {name: opening, duration: 1m, shape: {spike: {base: 1/s, peak: 5/s, rise: 1s, fall: 9s}}}
+channels: {alerts: {http: {url: "http://127.0.0.1:8080/a", connections: 7}}}
+messages: {letter: {signature: {dkim: sized}}, alert: {channel: alerts}}
+"""
+
+CAMPAIGN = """\
+scenario: x
+campaign:
+  start: 2026-11-09T00:00
+  time_zone: Asia/Shanghai
+  duration: 1d
+  volume: 1000/d
+  events:
+    - {name: opening, at: 2026-11-09T08:00, shape: {spike: {peak: 5/s, rise: 1m, fall: 9m}}}
+    - {name: reminder, every: day, at: "09:00", duration: 1h, rate: 1/s}
+messages: {letter: {}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "assignment", "keys", "expected"),
+    [
+        (BLOCKS, "load.stages.opening.shape.spike.peak=90/s", "load.stages.1.shape.spike.peak", "90/s"),
+        (BLOCKS, "load.stages.opening.shape={ramp: {from: 1/s, to: 9/s}}", "load.stages.1.shape.ramp.to", "9/s"),
+        (BLOCKS, "load.arrivals=even", "load.arrivals", "even"),
+        (BLOCKS, "load.arrivals.gamma.dispersion=9", "load.arrivals.gamma.dispersion", 9.0),
+        (
+            BLOCKS,
+            "load.arrivals={mmpp: {dispersion: 20, factor: 5, share: 10%}}",
+            "load.arrivals.mmpp.dispersion",
+            20.0,
+        ),
+        (
+            BLOCKS,
+            "channels.alerts.http.url=https://localhost:8443/b",
+            "channels.alerts.http.url",
+            "https://localhost:8443/b",
+        ),
+        (BLOCKS, "channels.alerts.http.timeout=3s", "channels.alerts.http.timeout", "3s"),
+        (BLOCKS, "messages.letter.signature={smime: 2KiB}", "messages.letter.signature", {"smime": "2KiB"}),
+        (BLOCKS, "messages.letter.signature.smime=2KiB", "messages.letter.signature.smime", "2KiB"),
+        (BLOCKS, "guardrails.provider=enterprise", "guardrails.provider", "enterprise"),
+        (CAMPAIGN, "campaign.events.opening.shape.spike.peak=90/s", "campaign.events.0.shape.spike.peak", "90/s"),
+        (CAMPAIGN, "campaign.events.reminder.at=10:30", "campaign.events.1.at", "10:30"),
+        (CAMPAIGN, "campaign.volume=2400/d", "campaign.volume", "100/h"),
+        (CAMPAIGN, "campaign.test={scale: 10%}", "campaign.test.scale", "10%"),
+    ],
+)
+def test_every_kind_of_block_takes_single_values(
+    text: str, assignment: str, keys: str, expected: object, path: Path
+) -> None:
+    path.write_text(text)
+
+    scenario = load_scenario(path, overrides=[assignment])
+
+    value = yaml.safe_load(dump_effective(scenario))
+    for key in keys.split("."):
+        value = value[int(key) if key.isdecimal() else key]
+    assert value == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "assignment", "problem"),
+    [
+        (
+            CAMPAIGN,
+            "campaign.events.openin.shape.spike.peak=1/s",
+            "--set: campaign.events.openin: is not an entry of this list (did you mean opening?)",
+        ),
+        (
+            BLOCKS,
+            "load.stages.opening.shape.spike.peek=1/s",
+            "--set: load.stages[1].shape.spike.peek: is not a known key (did you mean peak?)",
+        ),
+        (
+            BLOCKS,
+            "channels.alerts.http.url=ftp://127.0.0.1/a",
+            (
+                "--set: channels.alerts.http.url: 'ftp://127.0.0.1/a' does not start with http:// or https:// "
+                "(write http://host:port/path)"
+            ),
+        ),
+        (
+            BLOCKS,
+            "messages.letter.signature.dkim.selector=s2",
+            "--set: messages.letter.signature.dkim: is a value without keys (set it as a whole)",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_new_block_names_the_option(text: str, assignment: str, problem: str, path: Path) -> None:
+    path.write_text(text)
+
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(path, overrides=[assignment])
+
+    assert [str(one) for one in caught.value.problems] == [problem]
 
 
 def test_a_name_goes_before_an_index() -> None:
