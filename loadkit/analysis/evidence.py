@@ -41,6 +41,7 @@ class Observation:
         backlog: Messages under way or queued, once a second.
         invalid: Why the load generator can't be believed; empty if it can.
         name: What the trial is called elsewhere, such as its run folder.
+        undelivered: Messages that were accepted and had not arrived, once a second; empty where nobody counts arrivals.
     """
 
     offered: tuple[int, ...]
@@ -49,6 +50,7 @@ class Observation:
     backlog: tuple[float, ...]
     invalid: str = ""
     name: str = ""
+    undelivered: tuple[float, ...] = ()
 
     def __repr__(self) -> str:
         if self.invalid:
@@ -70,6 +72,7 @@ class Observation:
             backlog=tuple(data["backlog"]),
             invalid=data["invalid"],
             name=data["name"],
+            undelivered=tuple(data.get("undelivered", ())),
         )
 
 
@@ -158,7 +161,7 @@ def _floats(values: Sequence[float]) -> Floats:
 
 
 def is_overloaded(seen: Observation, least_goodput: float = GOODPUT_LEAST) -> bool:
-    """Whether the backlog surely grew, or surely fewer messages were accepted than must be.
+    """Whether a backlog, before the server or behind it, surely grew, or surely too few messages were accepted.
 
     Args:
         seen: A valid trial.
@@ -168,8 +171,9 @@ def is_overloaded(seen: Observation, least_goodput: float = GOODPUT_LEAST) -> bo
         Growth is only called so if it exceeds the share of the offered rate that goodput may lack.
     """
     offered, failed = _floats(seen.offered), _floats(seen.failed)
-    floor_per_s = (1 - least_goodput) * float(offered.mean()) if offered.size else 0.0
-    if backlog_of(_floats(seen.backlog), least_per_s=floor_per_s).growing:
+    # Backlogs are sampled once a second, and batches may be longer.
+    floor_per_s = (1 - least_goodput) * float(offered.sum()) / max(len(seen.backlog), 1)
+    if any(backlog_of(_floats(one), least_per_s=floor_per_s).growing for one in (seen.backlog, seen.undelivered)):
         return True
     return bool(failed.any()) and chance_of_meeting(failed, offered, 1 - least_goodput) <= RISK
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from loadkit.scenario.schema import Scenario
 
 REFRESHES_PER_S = 2.0
+LEAST_TO_FIT = 5
+"""So many trials may carry a curve."""
 
 
 def begin(scenario: Scenario, settings: SearchSettings, results_dir: Path, options: tuple[str, ...]) -> Ladder:
@@ -89,6 +91,8 @@ def climb(ladder: Ladder, *, quiet: bool, as_json: bool) -> ExitCode:
         if demand is not None:
             print_summary(demand.rendered())
         print_note(f"{ladder.reason}; {format_duration(ladder.search.took_s)} of trials; {ladder.folder}")
+        if (told := sum(not one.seen.invalid for one in ladder.search.done)) >= LEAST_TO_FIT:
+            print_note(f"a curve through these {told} trials: loadkit fit {ladder.folder}")
     if ladder.status == "interrupted":
         print_note(f"go on with: loadkit capacity --resume {ladder.folder}")
         return ExitCode.TERMINATED if signal.SIGTERM in stopped else ExitCode.INTERRUPTED

@@ -74,6 +74,7 @@ Allow = Annotated[
         help="Let load go to this host besides loopback; repeatable. Only for servers that you may load.",
     ),
 ]
+MAX_LOCAL_WORKERS = 64
 Overrides = Annotated[
     list[str] | None,
     typer.Option(

@@ -16,6 +16,7 @@ from loadkit.analysis.evidence import Observation
 from loadkit.errors import ExitCode, LoadkitError
 from loadkit.measure.stage_counts import count_by_stage
 from loadkit.measure.store import open_run
+from loadkit.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,8 @@ WARM_UP_S = 2.0
 """Connections are made and caches filled in this time, which is not measured."""
 MOST_BATCHES = 100
 STOP_S = 60.0
+DRAIN_TRIALS = 4.0
+"""A rate doubles between trials: what the largest one left behind is gone after so many times its duration."""
 SHED = "arrivals_shed"
 
 _RAN = (ExitCode.OK, ExitCode.THRESHOLDS, ExitCode.INVALID)
@@ -133,8 +136,15 @@ def trial_text(scenario: dict[str, Any], trial: NextTrial, goals: Sequence[Goal]
         "seed": trial.seed,
         "load": {**load, "stages": stages},
         "thresholds": {"transaction_duration": limits} if limits else {},
+        "delivery": _patient(scenario.get("delivery", {}), trial.duration_s),
     }
     return yaml.safe_dump(changed, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _patient(delivery: dict[str, Any], duration_s: float) -> dict[str, Any]:
+    """Delivery that is waited for until nothing is left, lest the next trial finds it before it."""
+    own_s = 0.0 if "drain" not in delivery else parse_duration(str(delivery["drain"]))
+    return {**delivery, "drain": f"{max(own_s, DRAIN_TRIALS * (WARM_UP_S + duration_s)):g}s"}
 
 
 def observation_of(folder: Path, goals: Sequence[Goal]) -> Observation:
@@ -158,4 +168,4 @@ def observation_of(folder: Path, goals: Sequence[Goal]) -> Observation:
         for goal in goals
     )
     reasons = [reason.seen for reason in run.summary.validity.reasons if reason.name != SHED]
-    return Observation(counts.offered, failed, bad, counts.backlog, "; ".join(reasons), folder.name)
+    return Observation(counts.offered, failed, bad, counts.backlog, "; ".join(reasons), folder.name, counts.undelivered)

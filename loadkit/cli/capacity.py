@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +12,11 @@ import typer
 from loadkit.cli._bundled import find_scenario
 from loadkit.cli._options import (
     DEFAULT_RESULTS,
+    MAX_LOCAL_WORKERS,
     Allow,
     AsJson,
     Observe,
+    Overrides,
     Quiet,
     ResultsDir,
     SinkProfile,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from loadkit.scenario.schema import Scenario
 
 EXAMPLES = """\
-  loadkit capacity steady --objective "p(99) < 500ms" --objective "success >= 99.95%" --budget 10m
+  loadkit capacity steady --objective "p(99) < 500ms" --target smtp://127.0.0.1:25 --sink http://127.0.0.1:8025
   loadkit capacity --resume results/20261124T082500Z-steady-ladder --budget 20m"""
 
 LEAST_TRIAL_S, MOST_TRIAL_S = 10.0, 3600.0
@@ -66,6 +68,7 @@ def capacity(
         str | None,
         typer.Option(metavar="URL", help="smtp://, smtps:// or lmtp://host:port instead of the scenario's own."),
     ] = None,
+    overrides: Overrides = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -97,6 +100,18 @@ def capacity(
     ] = None,
     results_dir: ResultsDir = DEFAULT_RESULTS,
     sink_profile: SinkProfile = None,
+    sinks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sink",
+            metavar="URL",
+            help="Admin interface of a sink behind the target: mail must arrive as fast as it is taken; repeatable.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_LOCAL_WORKERS, metavar="N", help="Send every trial from N processes."),
+    ] = None,
     allow: Allow = None,
     observe: Observe = None,
     quiet: Quiet = False,
@@ -107,7 +122,8 @@ def capacity(
     Runs short trials of the scenario, each at one rate. The rate doubles until a trial is too much, and then the
     bracket of each objective is narrowed until it is as narrow as --width, or time is up. A trial tells of all
     objectives; one that does not tell is followed by a longer one. The result is confirmed by a longer trial, and
-    shown at 80 %, 100 % and 120 %. A trial of which the load generator itself was the limit is void.
+    shown at 80 %, 100 % and 120 %. A trial of which the load generator itself was the limit is void. With --sink, a
+    rate at which mail piles up between the target and the sinks is too much, even if the target takes all of it.
 
     Everything is kept in a folder of its own among the results: a run folder for each trial, and ladder.json, from
     which --resume goes on. Ctrl-C stops in good order.
@@ -115,24 +131,27 @@ def capacity(
     from loadkit.cli._climb import begin, climb, go_on
 
     if resume is not None:
-        if scenario is not None or objectives:
-            raise UsageError("--resume takes scenario and objectives from the search", hint="leave them out")
+        if scenario is not None or objectives or overrides or sinks or workers:
+            raise UsageError(
+                "--resume takes scenario, objectives, sinks and workers from the search", hint="leave them out"
+            )
         ladder = go_on(resume, budget_s)
     else:
         if scenario is None or not objectives:
             raise UsageError("a scenario and at least one --objective are needed", hint="see loadkit capacity --help")
-        loaded = load_scenario_of(scenario)
+        loaded = load_scenario_of(scenario, overrides or ())
         settings = settings_of(loaded, objectives, start, trial_s=trial_s, width=width)
         settings = replace(settings, budget_s=math.inf if budget_s is None else budget_s, seed=seed)
-        ladder = begin(loaded, settings, results_dir, run_options(target, sink_profile, allow or (), observe))
+        given = TrialOptions(target, sink_profile, tuple(allow or ()), tuple(sinks or ()), workers, observe)
+        ladder = begin(loaded, settings, results_dir, run_options(given))
     raise typer.Exit(climb(ladder, quiet=quiet, as_json=as_json))
 
 
-def load_scenario_of(name_or_path: str) -> Scenario:
-    """A scenario by file or name."""
+def load_scenario_of(name_or_path: str, overrides: Sequence[str]) -> Scenario:
+    """A scenario by file or name, with some values given anew."""
     from loadkit.scenario.load import load_scenario
 
-    return load_scenario(find_scenario(name_or_path))
+    return load_scenario(find_scenario(name_or_path), overrides=overrides)
 
 
 def settings_of(
@@ -174,19 +193,44 @@ def settings_of(
     return SearchSettings(tuple(goals), start_per_s, trial_s=trial_s, width=width)
 
 
+@dataclass(frozen=True, slots=True)
+class TrialOptions:
+    """What `loadkit capacity` passes on to every trial.
+
+    Args:
+        target: Where load goes, or None for the scenario's own target or the bundled sink.
+        sink_profile: How the bundled sink behaves.
+        allow: Hosts allowed besides loopback and the scenario's own.
+        sinks: Admin interfaces of the sinks behind the target.
+        workers: Processes that send; None for one without a master.
+        observe: What is observed of the target's host.
+    """
+
+    target: str | None = None
+    sink_profile: str | None = None
+    allow: tuple[str, ...] = ()
+    sinks: tuple[str, ...] = ()
+    workers: int | None = None
+    observe: str | None = None
+
+
 def run_options(
-    target: str | None, sink_profile: str | None, allow: Sequence[str], observe: str | None = None
+    given: TrialOptions,
 ) -> tuple[str, ...]:
     """The options of `loadkit run` that every trial has.
 
     Raises:
         UsageError: If there is nothing such as what is to be observed.
     """
-    if observe is not None:
+    if given.observe is not None:
         from loadkit.observe.request import parse_source
 
-        parse_source(observe)
-    options = [] if target is None else ["--target", target]
-    options += [] if sink_profile is None else ["--sink-profile", sink_profile]
-    options += [] if observe is None else ["--observe", observe]
-    return (*options, *(word for host in allow for word in ("--allow", host)))
+        parse_source(given.observe)
+    single = (
+        ("--target", given.target),
+        ("--sink-profile", given.sink_profile),
+        ("--workers", given.workers),
+        ("--observe", given.observe),
+    )
+    several = [("--sink", url) for url in given.sinks] + [("--allow", host) for host in given.allow]
+    return tuple(str(word) for option in (*single, *several) if option[1] is not None for word in option)

@@ -10,6 +10,7 @@ from loadkit.cli._bundled import find_scenario
 from loadkit.cli._options import (
     DEFAULT_MASTER_PORT,
     DEFAULT_RESULTS,
+    MAX_LOCAL_WORKERS,
     Allow,
     AsJson,
     NoPreflight,
@@ -29,7 +30,6 @@ from loadkit.errors import UsageError
 if TYPE_CHECKING:
     from loadkit.drive.master import Spread
 
-MAX_LOCAL_WORKERS = 64
 MAX_WORKERS = 500
 
 EXAMPLES = """\

@@ -26,12 +26,15 @@ class StageCounts:
         accepted: Those of them that were accepted.
         slow: By limit in seconds, those of the accepted ones whose response time was longer.
         backlog: Messages under way or waiting for a session, in each second of the measured stages.
+        undelivered: Messages that were accepted and had not arrived at the end of each whole measured second; empty
+            where the run knows nothing of arrivals.
     """
 
     offered: tuple[int, ...]
     accepted: tuple[int, ...]
     slow: Mapping[float, tuple[int, ...]]
     backlog: tuple[float, ...]
+    undelivered: tuple[float, ...] = ()
 
 
 def count_by_stage(run: Run, limits_s: Sequence[float]) -> StageCounts:
@@ -57,7 +60,8 @@ def count_by_stage(run: Run, limits_s: Sequence[float]) -> StageCounts:
     histograms = read_histograms(run.head.path / HISTOGRAM_FILE)
     names = [plan.stages[stage].name for stage in stages]
     slow = {limit_s: tuple(_slow(histograms, name, limit_s) for name in names) for limit_s in limits_s}
-    return StageCounts(offered, accepted, slow, _backlog(plan, table))
+    undelivered = _undelivered(plan, read_table(run.head.path / "delivery"))
+    return StageCounts(offered, accepted, slow, _backlog(plan, table), undelivered)
 
 
 def _slow(histograms: Mapping[Series, Histogram], stage: str, limit_s: float) -> int:
@@ -76,7 +80,20 @@ def _backlog(plan: RunPlan, table: Any) -> tuple[float, ...]:
     most = np.zeros(int(seconds.max()) + 1)
     np.maximum.at(most, seconds, waiting)
     middles_s = np.arange(most.size) + 0.5
-    measured = np.zeros(most.size, dtype=bool)
+    return tuple(most[_measured(plan, middles_s, middles_s)].tolist())
+
+
+def _undelivered(plan: RunPlan, table: Any) -> tuple[float, ...]:
+    if table is None:
+        return ()
+    seconds = table["second"].to_numpy()
+    backlog = table["backlog"].to_numpy()[_measured(plan, seconds, seconds + 1)]
+    return tuple(backlog.astype(float).tolist())
+
+
+def _measured(plan: RunPlan, begin_s: Any, end_s: Any) -> Any:
+    """Which spans of time lie within a measured stage."""
+    measured = np.zeros(begin_s.size, dtype=bool)
     for stage in measured_stages(plan.stages):
-        measured |= (plan.stages[stage].start_s <= middles_s) & (middles_s < plan.stages[stage].end_s)
-    return tuple(most[measured].tolist())
+        measured |= (plan.stages[stage].start_s <= begin_s) & (end_s <= plan.stages[stage].end_s)
+    return measured

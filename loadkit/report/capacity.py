@@ -81,7 +81,8 @@ def _bracket(result: GoalResult) -> str:
     if result.lower_per_s is None and result.upper_per_s is None:
         return "nothing is known"
     if result.lower_per_s is None:
-        return f"no rate was found that surely meets it; {rate_text(result.upper_per_s)} is too much"
+        why = f", which {result.criterion.value} rules out" if result.criterion else ""
+        return f"no rate was found that surely meets it; {rate_text(result.upper_per_s)} is too much{why}"
     if result.upper_per_s is None:
         return f"at least {rate_text(result.lower_per_s)}"
     assert result.width is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -77,6 +79,15 @@ def test_a_growing_backlog_is_bad_for_every_goal_whatever_the_latency_says() -> 
         found = judge_load(goal, place, [growing], LOOK)
         assert (found.bound, found.criterion, found.chance) == (Bound.UPPER, Criterion.BACKLOG, 0)
     assert not is_overloaded(seen(backlog=tuple(4.0 * second for second in range(10))))
+
+
+def test_a_backlog_behind_the_server_counts_as_one_before_it() -> None:
+    growing = replace(seen(), undelivered=tuple(20.0 * second for second in range(10)))
+    assert judge_load(SUCCESS, 1, [growing], LOOK).criterion is Criterion.BACKLOG
+    assert Observation.from_dict(growing.to_dict()) == growing
+    # Searches of older versions know nothing of arrivals.
+    older = {key: value for key, value in growing.to_dict().items() if key != "undelivered"}
+    assert Observation.from_dict(older) == seen()
 
 
 def test_lost_goodput_is_overload_if_it_is_sure_and_no_goal_allows_it() -> None:

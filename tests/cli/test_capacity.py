@@ -17,6 +17,7 @@ from loadkit.cli._climb import begin, climb, exit_code_of, go_on
 from loadkit.cli._ladder import LADDER_FILE, Ladder, open_ladder
 from loadkit.cli._trial import TrialRunner
 from loadkit.cli.app import main
+from loadkit.cli.capacity import TrialOptions, load_scenario_of, run_options
 from loadkit.errors import ExitCode, RunFolderError, UsageError
 from loadkit.scenario.load import load_scenario
 
@@ -60,6 +61,7 @@ def test_a_search_to_its_end(
     assert "at 120%, 824.4/s: bad by goal 10.00%" in said.out
     assert "trial 1 (ramp): 100.0/s for 10s, 30,000 messages; 0.00% bad meets it" in said.err
     assert "every bracket is narrow enough" in said.err
+    assert f"a curve through these 11 trials: loadkit fit {ladder.folder}" in said.err
     assert ladder.folder.name.endswith("Z-minimal-ladder")
     assert open_ladder(ladder.folder).status == "complete"
 
@@ -99,6 +101,15 @@ def test_the_state_is_on_disk_after_every_trial(ladder: Ladder, monkeypatch: pyt
     assert [path.name for path in ladder.folder.iterdir() if path.suffix == ".new"] == []
 
 
+def test_trials_have_the_values_sinks_and_workers_of_the_command() -> None:
+    assert load_scenario_of(str(SCENARIO), ["load.stages.hold.rate=70/s"]).load.stages[0].rate_per_s == 70
+    options = run_options(
+        TrialOptions("smtp://127.0.0.1:25", allow=("mta.example",), sinks=("http://127.0.0.1:8025",), workers=3)
+    )
+    wanted = "--target smtp://127.0.0.1:25 --workers 3 --sink http://127.0.0.1:8025 --allow mta.example"
+    assert options == tuple(wanted.split())
+
+
 def test_another_budget_may_be_given_for_the_rest(ladder: Ladder) -> None:
     assert go_on(ladder.folder, 60.0).search.settings == replace(SETTINGS, budget_s=60.0)
 
@@ -124,6 +135,7 @@ def test_exit_codes(slow: int, invalid: str, code: int) -> None:
         (["smoke", "--objective", "p(99) < 1s", "--width", "5"], "not a percentage"),
         (["--resume", "nowhere"], "no folder of a search"),
         (["smoke", "--resume", "nowhere"], "leave them out"),
+        (["--resume", "nowhere", "--workers", "2"], "leave them out"),
     ],
 )
 def test_what_is_wrong_with_a_command(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

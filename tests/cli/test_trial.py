@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from support.recording import MadeUpRun
 
-from loadkit.analysis.goals import parse_goal
+from loadkit.analysis.evidence import GOODPUT_LEAST, Bound, Look, judge_load
+from loadkit.analysis.goals import Criterion, parse_goal
 from loadkit.analysis.search_trials import NextTrial, Purpose
 from loadkit.cli._trial import TrialError, TrialRunner, observation_of, trial_text
 from loadkit.errors import ExitCode
+from loadkit.measure.delivery import DeliverySeries
+from loadkit.measure.tables import write_table
 from loadkit.scenario.load import dump_effective, load_scenario, parse_scenario
 
 GOALS = (parse_goal("p(99) < 20ms"), parse_goal("success >= 99.95%"))
@@ -66,6 +72,40 @@ def test_what_a_run_saw(tmp_path: Path) -> None:
     assert seen.bad == ((1000,), (100,))
     assert seen.backlog == (0.0,) * 10
     assert (seen.invalid, seen.name) == ("", folder.name)
+
+
+@pytest.mark.parametrize(
+    ("delivered_of", "bound"),
+    [
+        (lambda accepted: accepted, Bound.LOWER),
+        (lambda accepted: np.maximum(accepted - 40, 0), Bound.LOWER),
+        (lambda accepted: 95 * accepted // 100, Bound.UPPER),
+    ],
+    ids=["at once", "late", "slower"],
+)
+def test_mail_that_piles_up_behind_the_server_is_too_much(
+    delivered_of: Callable[[np.ndarray], np.ndarray], bound: Bound, tmp_path: Path
+) -> None:
+    """The server takes 100 messages a second in good time; what it passes on is all of it, late, or 95 a second."""
+    folder, _ = MadeUpRun(tmp_path).finish()
+    second = np.arange(15)
+    accepted = np.minimum(100 * (second + 1), 1200)
+    delivered = delivered_of(accepted)
+    write_table(folder / "delivery", DeliverySeries(second, accepted, delivered, accepted - delivered).columns())
+    seen = observation_of(folder, GOALS)
+
+    assert seen.undelivered == tuple((accepted - delivered)[2:12].tolist())
+    # The messages that the made-up run's last second refuses are beside the point here.
+    taken = replace(seen, failed=(0,), bad=((0,), (0,)))
+    found = judge_load(parse_goal("success >= 95%"), 1, [taken], Look(3, GOODPUT_LEAST))
+    assert found.bound is bound
+    assert (found.criterion is Criterion.BACKLOG) == (bound is Bound.UPPER)
+
+
+def test_delivery_is_waited_for_before_the_next_trial() -> None:
+    scenario = yaml.safe_load(dump_effective(load_scenario(GOOD / "minimal.yaml")))
+    short, long = (parse_scenario(trial_text(scenario, trial(each), GOALS)) for each in (10.0, 30.0))
+    assert (short.delivery.drain_s, long.delivery.drain_s) == (60.0, 128.0)
 
 
 def test_a_run_that_is_not_valid_is_void(tmp_path: Path) -> None:
