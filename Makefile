@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RESULTS ?= results
-# Most tests wait for other processes: three files at a time keep two cores busy, the slow ones early, as they are named.
+# Most tests wait for other processes: four files at a time keep two cores busy, the slow ones early, as they are named.
 # A few tests measure, and run alone.
 # Real servers that share two cores can be late: what fails is tried once more, and the summary says so.
 PYTEST := $(BIN)/python -m pytest --reruns 1
-TESTS := $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not alone" && $(PYTEST) -m alone
+TESTS := $(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not alone" && $(PYTEST) -m alone
 
 .PHONY: demo test check bench bench-peers clean
 
