@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from hypothesis import settings
 from support.scripted import Script, ScriptedServer
 from support.sink import RunningSink, running_sink
 
@@ -15,6 +17,12 @@ from sinks.certificate import write_certificate
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+# CI has minutes: HYPOTHESIS_PROFILE=thorough looks further, wherever a test does not say itself how far.
+settings.register_profile("quick", max_examples=25)
+settings.register_profile("thorough", max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 class StartScripted(Protocol):

@@ -144,10 +144,9 @@ def _clock_spans(campaign: Campaign) -> Iterator[tuple[float, float, float]]:
                 low_s, high_s = (middle_s, high_s) if offset_s(middle_s) == offset else (low_s, middle_s)
             # Clocks change at whole seconds of Unix time.
             change_s = float(np.floor(start_s + high_s)) - start_s
-            if begun_s < change_s < campaign.duration_s:
+            if change_s < campaign.duration_s:
                 yield begun_s, change_s, start_s + offset
-                begun_s = change_s
-            offset = offset_s(after_s)
+                begun_s, offset = change_s, offset_s(after_s)
     yield begun_s, campaign.duration_s, start_s + offset
 
 
