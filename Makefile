@@ -8,9 +8,9 @@ RESULTS ?= results
 # A few tests measure, and run alone.
 # Real servers that share two cores can be late: what fails is tried once more, and the summary says so.
 PYTEST := $(BIN)/python -m pytest --reruns 1
-TESTS := $(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not alone" && $(PYTEST) -m alone
+TESTS := $(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not alone and not long" && $(PYTEST) -m "alone and not long"
 
-.PHONY: demo test check bench bench-peers clean
+.PHONY: demo test test-long check bench bench-peers clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +22,9 @@ demo: $(READY)  ## A promotion's traffic in one minute against the bundled sink
 
 test: $(READY)  ## Every test; those that need an installed program are skipped without it
 	$(TESTS)
+
+test-long: $(READY)  ## Further cases, which take long, of what the tests hold
+	$(PYTEST) -m long
 
 check: $(READY)  ## Format, lint, types, tests
 	$(BIN)/ruff format --check .

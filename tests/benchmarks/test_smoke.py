@@ -19,7 +19,7 @@ LONG = 120
 
 
 @pytest.mark.real
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_installed_peer_sends_its_messages_and_has_its_row() -> None:
     for program in ("smtp-sink", "smtp-source", "taskset"):
         find_program(program)

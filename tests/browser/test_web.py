@@ -115,6 +115,7 @@ def test_after_the_run_its_figures_stay_until_ctrl_c_and_no_other_begins(page: P
     assert len(list(run.results.iterdir())) == 1
 
 
+@pytest.mark.long
 def test_a_closed_loop_has_no_rate_to_change(page: Page, tmp_path: Path) -> None:
     load = "load: {executor: sessions, sessions: 2, duration: 30s, grace: 2s}"
     with WatchedRun(tmp_path, scenario(load), *WEB, "--autostart") as run:

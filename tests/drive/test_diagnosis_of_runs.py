@@ -93,7 +93,7 @@ def test_the_basic_tier_refuses_what_is_above_its_rate(tmp_path: Path) -> None:
     assert list(findings(run)) == ["rate_limited"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_provider_takes_five_hundred_connections_a_minute(tmp_path: Path) -> None:
     run = run_against(tmp_path, "provider_limits", messages=560, sessions=8, sessions_block="messages_per_session: 1")
     finding = findings(run)["too_many_connections"]
@@ -101,7 +101,7 @@ def test_a_provider_takes_five_hundred_connections_a_minute(tmp_path: Path) -> N
     assert "421 4.7.0 at banner" in finding["seen"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mailbox_providers_limit_and_refuse(tmp_path: Path) -> None:
     run = run_against(tmp_path, "mailbox_providers", messages=1500, sessions=40)
     assert {"greylisted", "rate_limited"} <= findings(run).keys()

@@ -121,7 +121,7 @@ def check_books(run: FinishedRun, sink: RunningSink) -> None:
 # --- the good case ---
 
 
-@pytest.mark.parametrize("arrivals", ["even", "poisson"])
+@pytest.mark.parametrize("arrivals", [pytest.param("even", marks=pytest.mark.long), "poisson"])
 def test_three_workers_send_what_one_process_sends(arrivals: str, counting_sink: RunningSink, tmp_path: Path) -> None:
     text = hold(counting_sink, 200, "3s", arrivals)
     (tmp_path / "one").mkdir()
@@ -244,6 +244,7 @@ def test_a_worker_that_stands_still_for_ten_seconds_catches_up_and_is_named(
     check_books(run, counting_sink)
 
 
+@pytest.mark.long
 def test_a_worker_that_never_moves_again_is_given_up(counting_sink: RunningSink, tmp_path: Path) -> None:
     with running(tmp_path, hold(counting_sink, 60, "4s"), "--workers", "2") as master:
         worker_processes(master)[1].suspend()

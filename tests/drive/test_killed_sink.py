@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 RATE_PER_S, DURATION_S = 100, 10
 
 
-@pytest.mark.parametrize("engine", ["aiosmtpd", "fast"])
+@pytest.mark.parametrize("engine", [pytest.param("aiosmtpd", marks=pytest.mark.long), "fast"])
 def test_at_most_one_flush_interval_is_missing_from_the_books(engine: str, tmp_path: Path) -> None:
     port, admin_port = free_port(), free_port()
     ledger = tmp_path / "ledger.json"
