@@ -96,6 +96,7 @@ def test_the_rate_is_changed_while_the_run_goes_on(page: Page, tmp_path: Path) -
         assert re.search(r"note: the rate was changed by hand: x 4 at \d+ s; the scenario alone", run.stderr)
 
 
+@pytest.mark.long
 def test_after_the_run_its_figures_stay_until_ctrl_c_and_no_other_begins(page: Page, tmp_path: Path) -> None:
     with WatchedRun(tmp_path, scenario(SHORT), *WEB) as run:
         url = run.announced("web")

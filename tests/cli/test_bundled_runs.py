@@ -36,6 +36,7 @@ def short_run(name: str, results: Path) -> tuple[int, dict[str, Any], str]:
 
 
 @pytest.mark.alone
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_every_bundled_scenario_can_be_sent_and_nothing_is_lost(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_a_value_for_no_scenario_is_refused_before_a_look(capsys: pytest.Capture
     assert "--set needs --scenario" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_workers_send_what_they_amount_to_and_the_folder_says_it(folder: Path) -> None:
     done = run_scenario(folder, SCENARIO, "--set", "load.messages=10", "--workers", "2", "--quiet")
 

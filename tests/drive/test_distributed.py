@@ -383,6 +383,7 @@ def test_a_taken_port_is_an_error_of_usage(counting_sink: RunningSink, tmp_path:
     assert f"error: can't listen on 127.0.0.1:{port}: another program listens there" in run.stderr
 
 
+@pytest.mark.long
 def test_a_worker_that_is_interrupted_on_its_own_is_lost_to_the_run(counting_sink: RunningSink, tmp_path: Path) -> None:
     port = free_port()
     workers = [start_worker(port), start_worker(port)]

@@ -78,6 +78,7 @@ def test_a_limit_is_named(settings: dict[str, str], name: str, scenario: dict[st
     assert list(findings(run)) == [name]
 
 
+@pytest.mark.long
 def test_a_client_that_makes_errors_is_slowed_down_and_cut_off(tmp_path: Path) -> None:
     """A second for each reply after ten errors, and none after fourteen; by default after twenty."""
     run = run_with(tmp_path, STRANGERS | {"smtpd_hard_error_limit": "14"}, messages=32, sessions=2)
