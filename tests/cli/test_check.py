@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.timing import fewest_s
 
 from loadkit.cli._bundled import bundled_scenarios
 from loadkit.cli.app import main
@@ -78,22 +79,19 @@ def test_a_service_time_is_a_time(file: Path, service_time: str, capsys: pytest.
 def test_bundled_scenarios_are_within_the_limits_and_quickly_checked(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    started_s = time.process_time()
-    assert main(["check", name]) == ExitCode.OK
-    assert time.process_time() - started_s < 0.5
+    def used_s() -> float:
+        capsys.readouterr()
+        started_s = time.process_time()
+        assert main(["check", name]) == ExitCode.OK
+        return time.process_time() - started_s
+
+    assert fewest_s(used_s, below_s=0.5) < 0.5
     shown = capsys.readouterr().out
     assert "sessions busy at the peak" in shown
     assert "Within the limits of" in shown
 
 
-def test_a_check_takes_less_than_a_second_also_on_a_terminal_without_blocks() -> None:
-    """A second of processor time, which others on the machine do not lengthen much."""
-
-    def used_s() -> float:
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return usage.ru_utime + usage.ru_stime
-
-    before_s = used_s()
+def check_promotion() -> str:
     done = subprocess.run(
         [sys.executable, "-m", "loadkit", "check", "promotion"],
         cwd=ROOT,
@@ -102,5 +100,22 @@ def test_a_check_takes_less_than_a_second_also_on_a_terminal_without_blocks() ->
         text=True,
         check=True,
     )
-    assert used_s() - before_s < 1
-    assert re.search(r"^  [ .:=+*#@-]*@[ .:=+*#@-]*  up to [0-9,]+/s$", done.stdout, re.MULTILINE)
+    return done.stdout
+
+
+def test_a_curve_on_a_terminal_without_blocks() -> None:
+    assert re.search(r"^  [ .:=+*#@-]*@[ .:=+*#@-]*  up to [0-9,]+/s$", check_promotion(), re.MULTILINE)
+
+
+@pytest.mark.alone
+def test_a_check_takes_less_than_a_second_of_processor_time() -> None:
+    def children_s() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    def used_s() -> float:
+        before_s = children_s()
+        check_promotion()
+        return children_s() - before_s
+
+    assert fewest_s(used_s, below_s=1.0) < 1

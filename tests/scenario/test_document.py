@@ -66,12 +66,12 @@ def test_scalars_resolve_by_the_core_schema(text: str, value: object) -> None:
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000])
 def test_endless_nesting_is_refused_at_once(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
 
     document = read_document(text)
 
     assert [slip.message for slip in document.slips] == ["is not YAML: nested more than 50 deep"]
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial.legendre import leggauss
 from support.arrivals import ARRIVALS
+from support.timing import fewest_s
 
 from loadkit.scenario.arrivals import Schedule, schedule_of
 from loadkit.scenario.curve import Curve
@@ -264,16 +265,19 @@ def test_shapes_in_words(shape: str, words: str) -> None:
 def test_a_month_of_minutes_is_quick() -> None:
     """43,200 pieces, with a wave on top so that none of them is straight: milliseconds, of which a second is plenty."""
     counts = np.random.default_rng(1).integers(0, 900, 43_200)
-    started = perf_counter()
 
-    curve = Curve.steps(np.arange(43_201, dtype=np.float64) * 60, counts / 60).plus(
-        Curve.sine(10, 5, 86_400, 43_200 * 60.0)
-    )
-    area, peak_per_s = curve.area, curve.peak_per_s
+    def used_s() -> float:
+        started = process_time()
+        curve = Curve.steps(np.arange(43_201, dtype=np.float64) * 60, counts / 60).plus(
+            Curve.sine(10, 5, 86_400, 43_200 * 60.0)
+        )
+        area, peak_per_s = curve.area, curve.peak_per_s
+        ended = process_time()
+        assert area == pytest.approx(counts.sum() + 10 * 43_200 * 60, rel=1e-12)
+        assert 15 < peak_per_s <= 30
+        return ended - started
 
-    assert perf_counter() - started < 1
-    assert area == pytest.approx(counts.sum() + 10 * 43_200 * 60, rel=1e-12)
-    assert 15 < peak_per_s <= 30
+    assert fewest_s(used_s, below_s=1.0) < 1
 
 
 def test_the_shapes_of_the_readme_are_what_they_are_said_to_be(tmp_path: Path) -> None:
