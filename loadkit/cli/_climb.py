@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 import sys
 import time
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from loadkit.analysis.search import Search
 from loadkit.analysis.search_trials import NextTrial
 from loadkit.cli._ladder import SCENARIO_FILE, Ladder, make_ladder_folder, open_ladder
 from loadkit.cli._output import print_json, print_note, print_summary
+from loadkit.cli._stopping import stoppable, stopped_code
 from loadkit.cli._trial import WARM_UP_S, TrialRunner
 from loadkit.errors import ExitCode, RunFolderError
 from loadkit.report.capacity import rate_text, render_results, render_search, trial_words
@@ -27,7 +27,6 @@ from loadkit.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from types import FrameType
 
     from rich.console import RenderableType
 
@@ -77,7 +76,7 @@ def climb(ladder: Ladder, *, quiet: bool, as_json: bool) -> ExitCode:
     runner = TrialRunner(ladder.folder, _scenario_of(ladder), ladder.search.settings.goals, ladder.options)
     view = View(ladder.search, quiet=quiet)
     stopped: list[int] = []
-    with _stoppable(stopped), view.shown():
+    with stoppable(stopped), view.shown():
         try:
             ladder = _steps(ladder, runner.run, view)
         except KeyboardInterrupt:
@@ -95,7 +94,7 @@ def climb(ladder: Ladder, *, quiet: bool, as_json: bool) -> ExitCode:
             print_note(f"a curve through these {told} trials: loadkit fit {ladder.folder}")
     if ladder.status == "interrupted":
         print_note(f"go on with: loadkit capacity --resume {ladder.folder}")
-        return ExitCode.TERMINATED if signal.SIGTERM in stopped else ExitCode.INTERRUPTED
+        return stopped_code(stopped)
     return exit_code_of(ladder.search)
 
 
@@ -138,21 +137,6 @@ def _scenario_of(ladder: Ladder) -> dict[str, object]:
     if not isinstance(plain, dict):
         raise RunFolderError(f"{file} holds no scenario", hint="begin a new search")
     return plain
-
-
-@contextmanager
-def _stoppable(stopped: list[int]) -> Iterator[None]:
-    """SIGTERM ends a search as Ctrl-C does; the number of the signal is kept."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        stopped.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class View:

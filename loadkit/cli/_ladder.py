@@ -65,9 +65,9 @@ class Ladder:
         return ladder
 
 
-def make_ladder_folder(results_dir: Path, scenario: str) -> Path:
-    """A new folder ``<UTC>-<scenario>-ladder`` among the results."""
-    wanted = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}-ladder"
+def make_ladder_folder(results_dir: Path, scenario: str, kind: str = "ladder") -> Path:
+    """A new folder ``<UTC>-<scenario>-<kind>`` among the results."""
+    wanted = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}-{kind}"
     number = 1
     while True:
         folder = results_dir / (wanted if number == 1 else f"{wanted}-{number}")

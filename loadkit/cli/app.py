@@ -22,6 +22,7 @@ from loadkit.cli import (
     run,
     schema,
     sink,
+    verify,
     worker,
 )
 from loadkit.cli._output import print_data, print_error
@@ -40,7 +41,7 @@ EXIT_CODES = """\
     3  the target is not allowed, can't be reached or is not fit for a run
     4  the measurement is not valid
    98  compare: worse than the baseline by more than --fail allows
-   99  a threshold is missed
+   99  a threshold is missed, or a promise is not met
   130  interrupted; results are written (143 by SIGTERM)"""
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ for _verb, _command, _examples in (
     ("run", run.run, run.EXAMPLES),
     ("blast", blast.blast, blast.EXAMPLES),
     ("capacity", capacity.capacity, capacity.EXAMPLES),
+    ("verify", verify.verify, verify.EXAMPLES),
     ("check", check.check, check.EXAMPLES),
     ("preflight", preflight.preflight, preflight.EXAMPLES),
     ("fit", fit.fit, fit.EXAMPLES),

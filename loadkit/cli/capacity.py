@@ -169,16 +169,10 @@ def settings_of(
     Raises:
         UsageError: With everything that is wrong.
     """
-    from loadkit.analysis.goals import parse_goal
     from loadkit.analysis.search_trials import SearchSettings
-    from loadkit.scenario.thresholds import ThresholdError
+    from loadkit.cli._goals import read_goals
 
-    goals, wrong = [], []
-    for text in objectives:
-        try:
-            goals.append(parse_goal(text))
-        except ThresholdError as error:
-            wrong.append(f"--objective {text!r}: {error}" + (f" ({error.fix})" if error.fix else ""))
+    goals, wrong = read_goals(objectives)
     curve = scenario.timetable.curve
     peak_per_s = CLOSED_LOOP_PER_S if curve is None else curve.peak_per_s
     start_per_s = parse_rate(start) if start is not None else START_SHARE * peak_per_s
@@ -190,7 +184,7 @@ def settings_of(
         wrong.append("--width must be from 1% to 100%")
     if wrong:
         raise UsageError("; ".join(wrong), hint="see loadkit capacity --help")
-    return SearchSettings(tuple(goals), start_per_s, trial_s=trial_s, width=width)
+    return SearchSettings(goals, start_per_s, trial_s=trial_s, width=width)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ VERBS = (
     "run",
     "blast",
     "capacity",
+    "verify",
     "check",
     "preflight",
     "fit",
