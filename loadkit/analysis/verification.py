@@ -51,7 +51,7 @@ class Promise:
     def least_s(self) -> float:
         """The shortest time in which all goals can be proved: that of runs without a bad message."""
         needed = max(requests_needed(1 - goal.allowed, level=LOOK_LEVEL) for goal in self.goals)
-        return max(LEAST_RUN_S, math.ceil(needed / self.rate_per_s))
+        return max(LEAST_RUN_S, math.ceil(_enough(needed) / self.rate_per_s))
 
     def to_dict(self) -> dict[str, Any]:
         """The promise as plain JSON values."""
@@ -73,7 +73,7 @@ class Kept:
     def needed_s(self, rate_per_s: float) -> float:
         """How long runs would have to be in all to prove the goal if bad messages come as before; infinite if never."""
         needed = self.proof.needed_at_this_rate
-        return math.inf if needed is None else needed / rate_per_s
+        return math.inf if needed is None else _enough(needed) / rate_per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +214,11 @@ class Verifying:
         open_goals = [one for one in kept if one.proof.verdict is SlaVerdict.INCONCLUSIVE]
         needed_s = max((one.needed_s(self.promise.rate_per_s) for one in open_goals), default=math.inf)
         return needed_s if math.isfinite(needed_s) else None
+
+
+def _enough(messages: int) -> float:
+    """Messages to expect so that random arrivals hardly ever bring fewer than so many: three standard deviations."""
+    return messages + 3 * math.sqrt(messages)
 
 
 def _kept(goal: Goal, place: int, seen: list[Observation]) -> Kept:

@@ -40,7 +40,7 @@ def test_a_run_without_a_failure_that_is_long_enough_proves_the_promise(promised
 
     assert len(done.done) == 1
     assert done.result().verdict is TierVerdict.MET
-    assert promise.least_s == max(30, math.ceil(needed / rate_per_s))
+    assert promise.least_s == max(30, math.ceil((needed + 3 * needed**0.5) / rate_per_s))
 
 
 def test_a_run_that_is_too_short_is_inconclusive_and_says_how_long_it_must_be() -> None:
@@ -50,7 +50,8 @@ def test_a_run_that_is_too_short_is_inconclusive_and_says_how_long_it_must_be() 
     assert verifying.next_run() is None
     result = verifying.result()
     assert result.verdict is TierVerdict.INCONCLUSIVE
-    assert result.needed_s == promise.least_s == math.ceil(math.log(1 - LOOK_LEVEL) / -1e-4 / 10)
+    needed = math.ceil(math.log(1 - LOOK_LEVEL) / -1e-4)
+    assert result.needed_s == promise.least_s == math.ceil((needed + 3 * needed**0.5) / 10)
 
 
 def test_failures_that_the_promise_allows_ask_for_a_longer_second_run() -> None:
