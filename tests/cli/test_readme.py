@@ -1,4 +1,4 @@
-"""What the README shows is true: its scenario loads, its commands exist."""
+"""What the README and the guides show is true: scenarios load, commands exist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from loadkit.scenario.distributions import Uniform
 from loadkit.scenario.load import load_scenario, parse_scenario
 from sinks.behaviour.profile import parse_profile
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+TEXT = "\n".join([README, *(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md")))])
+"""With every page of the documentation."""
 BLOCKS = {block.partition(":")[0]: block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)}
 """Blocks of YAML by their first key."""
 
