@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from loadkit.cli.app import EXIT_CODES, app
 from loadkit.cli.schema import MODELS
@@ -55,7 +54,7 @@ def cli_page() -> str:
     return "\n".join(parts)
 
 
-def _commands(group: TyperGroup | TyperCommand, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _commands(group: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, command in getattr(group, "commands", {}).items():
         yield (*path, name), command
         yield from _commands(command, (*path, name))
