@@ -61,33 +61,44 @@ class BlastOptions:
     chunking: bool
 
 
+Target = Annotated[
+    str | None,
+    typer.Argument(metavar="URL", help="smtp://, smtps:// or lmtp://host:port; the bundled sink where absent."),
+]
+Messages = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help=f"Messages to send in a closed loop; {DEFAULT_MESSAGES:,} unless told."),
+]
+Sessions = Annotated[int, typer.Option(min=1, metavar="N", help="Open connections.")]
+Size = Annotated[str, typer.Option(parser=size_text, metavar="SIZE", help="Size of each message.")]
+Rate = Annotated[
+    str | None,
+    typer.Option(parser=rate_text, metavar="RATE", help="Arrivals on a schedule, whatever the server does."),
+]
+Duration = Annotated[
+    str | None,
+    typer.Option(
+        parser=duration_text,
+        metavar="DURATION",
+        help=f"How long; with --rate {DEFAULT_DURATION} unless told, alone as fast as the sessions go.",
+    ),
+]
+TlsMode = Annotated[Tls, typer.Option(help="STARTTLS or no TLS.")]
+Pipelining = Annotated[bool, typer.Option(help="Use PIPELINING when offered.")]
+Chunking = Annotated[bool, typer.Option(help="Use BDAT when offered.")]
+
+
 def blast(
     *,
-    target: Annotated[
-        str | None,
-        typer.Argument(metavar="URL", help="smtp://, smtps:// or lmtp://host:port; the bundled sink where absent."),
-    ] = None,
-    messages: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help=f"Messages to send in a closed loop; {DEFAULT_MESSAGES:,} unless told."),
-    ] = None,
-    sessions: Annotated[int, typer.Option(min=1, metavar="N", help="Open connections.")] = 20,
-    size: Annotated[str, typer.Option(parser=size_text, metavar="SIZE", help="Size of each message.")] = "1KiB",
-    rate: Annotated[
-        str | None,
-        typer.Option(parser=rate_text, metavar="RATE", help="Arrivals on a schedule, whatever the server does."),
-    ] = None,
-    duration: Annotated[
-        str | None,
-        typer.Option(
-            parser=duration_text,
-            metavar="DURATION",
-            help=f"How long; with --rate {DEFAULT_DURATION} unless told, alone as fast as the sessions go.",
-        ),
-    ] = None,
-    tls: Annotated[Tls, typer.Option(help="STARTTLS or no TLS.")] = "none",
-    pipelining: Annotated[bool, typer.Option(help="Use PIPELINING when offered.")] = False,
-    chunking: Annotated[bool, typer.Option(help="Use BDAT when offered.")] = False,
+    target: Target = None,
+    messages: Messages = None,
+    sessions: Sessions = 20,
+    size: Size = "1KiB",
+    rate: Rate = None,
+    duration: Duration = None,
+    tls: TlsMode = "none",
+    pipelining: Pipelining = False,
+    chunking: Chunking = False,
     results_dir: ResultsDir = DEFAULT_RESULTS,
     sink_engine: SinkEngine = "aiosmtpd",
     sink_processes: SinkProcesses = 1,

@@ -37,104 +37,122 @@ EXAMPLES = """\
   loadkit run promotion --target smtp://127.0.0.1:25 --sink http://127.0.0.1:8025 --compress 60s"""
 
 
+ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="A file, or the name of a bundled scenario.")]
+Target = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="smtp://, smtps:// or lmtp://host:port instead of the scenario's own."),
+]
+Compress = Annotated[
+    float | None,
+    typer.Option(
+        "--compress",
+        parser=parse_duration_option,
+        metavar="DURATION",
+        help="Shrink all stages or a whole campaign so that the run lasts this long: same rates, fewer messages.",
+    ),
+]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        parser=parse_ratio_option, metavar="PERCENT", help="Multiply all rates: the same time, fewer messages."
+    ),
+]
+DemoTime = Annotated[
+    bool,
+    typer.Option(
+        "--demo-time", help="A demonstration: at most a minute long, at most 300 messages a second at the peak."
+    ),
+]
+Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed instead of the scenario's own.")]
+Sinks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sink",
+        metavar="URL",
+        help="Admin interface of a sink that the mail ends up in, instead of the scenario's own; repeatable.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=MAX_LOCAL_WORKERS,
+        metavar="N",
+        help="Send from N processes on this machine; one run, one result.",
+    ),
+]
+Master = Annotated[
+    bool, typer.Option("--master", help="Send from other machines: wait for their loadkit worker, and direct them.")
+]
+ExpectWorkers = Annotated[
+    int | None,
+    typer.Option(min=1, max=MAX_WORKERS, metavar="N", help="How many workers --master waits for; 1 unless told."),
+]
+MasterBind = Annotated[
+    str | None,
+    typer.Option(metavar="HOST", help="Address that --master listens on; only this machine unless told."),
+]
+MasterPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0, max=65535, metavar="PORT", help=f"Port that --master listens on; {DEFAULT_MASTER_PORT} unless told."
+    ),
+]
+OnWorkerLoss = Annotated[
+    Literal["continue", "stop"] | None,
+    typer.Option(help="Whether a run goes on when a worker is lost, instead of what the scenario says."),
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, metavar="N", help="Serve metrics for Prometheus on this port; 0 takes a free one."),
+]
+MetricsHost = Annotated[str, typer.Option(metavar="ADDRESS", help="Address that they are served on.")]
+Otel = Annotated[
+    bool,
+    typer.Option("--otel", help="Push metrics by OpenTelemetry to where OTEL_EXPORTER_OTLP_ENDPOINT says."),
+]
+Web = Annotated[
+    bool, typer.Option("--web", help="Serve Locust's web interface; the run begins when you start it there.")
+]
+WebHost = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="Address of the web interface; beyond loopback it asks for a login.")
+]
+WebPort = Annotated[
+    int, typer.Option(min=0, max=65535, metavar="N", help="Port of the web interface; 0 takes a free one.")
+]
+Autostart = Annotated[bool, typer.Option("--autostart", help="Begin at once in spite of --web.")]
+
+
 def run(
     *,
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A file, or the name of a bundled scenario.")],
-    target: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="smtp://, smtps:// or lmtp://host:port instead of the scenario's own."),
-    ] = None,
+    scenario: ScenarioName,
+    target: Target = None,
     overrides: Overrides = None,
     results_dir: ResultsDir = DEFAULT_RESULTS,
-    compress_s: Annotated[
-        float | None,
-        typer.Option(
-            "--compress",
-            parser=parse_duration_option,
-            metavar="DURATION",
-            help="Shrink all stages or a whole campaign so that the run lasts this long: same rates, fewer messages.",
-        ),
-    ] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(
-            parser=parse_ratio_option, metavar="PERCENT", help="Multiply all rates: the same time, fewer messages."
-        ),
-    ] = None,
-    demo_time: Annotated[
-        bool,
-        typer.Option(
-            "--demo-time", help="A demonstration: at most a minute long, at most 300 messages a second at the peak."
-        ),
-    ] = False,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed instead of the scenario's own.")] = None,
-    sinks: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sink",
-            metavar="URL",
-            help="Admin interface of a sink that the mail ends up in, instead of the scenario's own; repeatable.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=MAX_LOCAL_WORKERS,
-            metavar="N",
-            help="Send from N processes on this machine; one run, one result.",
-        ),
-    ] = None,
-    master: Annotated[
-        bool, typer.Option("--master", help="Send from other machines: wait for their loadkit worker, and direct them.")
-    ] = False,
-    expect_workers: Annotated[
-        int | None,
-        typer.Option(min=1, max=MAX_WORKERS, metavar="N", help="How many workers --master waits for; 1 unless told."),
-    ] = None,
-    master_bind: Annotated[
-        str | None,
-        typer.Option(metavar="HOST", help="Address that --master listens on; only this machine unless told."),
-    ] = None,
-    master_port: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=65535, metavar="PORT", help=f"Port that --master listens on; {DEFAULT_MASTER_PORT} unless told."
-        ),
-    ] = None,
-    on_worker_loss: Annotated[
-        Literal["continue", "stop"] | None,
-        typer.Option(help="Whether a run goes on when a worker is lost, instead of what the scenario says."),
-    ] = None,
+    compress_s: Compress = None,
+    scale: Scale = None,
+    demo_time: DemoTime = False,
+    seed: Seed = None,
+    sinks: Sinks = None,
+    workers: Workers = None,
+    master: Master = False,
+    expect_workers: ExpectWorkers = None,
+    master_bind: MasterBind = None,
+    master_port: MasterPort = None,
+    on_worker_loss: OnWorkerLoss = None,
     sink_engine: SinkEngine = "aiosmtpd",
     sink_processes: SinkProcesses = 1,
     sink_profile: SinkProfile = None,
     allow: Allow = None,
     no_preflight: NoPreflight = False,
     observe: Observe = None,
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=65535, metavar="N", help="Serve metrics for Prometheus on this port; 0 takes a free one."
-        ),
-    ] = None,
-    metrics_host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address that they are served on.")
-    ] = "127.0.0.1",
-    otel: Annotated[
-        bool,
-        typer.Option("--otel", help="Push metrics by OpenTelemetry to where OTEL_EXPORTER_OTLP_ENDPOINT says."),
-    ] = False,
-    web: Annotated[
-        bool, typer.Option("--web", help="Serve Locust's web interface; the run begins when you start it there.")
-    ] = False,
-    web_host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address of the web interface; beyond loopback it asks for a login.")
-    ] = "127.0.0.1",
-    web_port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Port of the web interface; 0 takes a free one.")
-    ] = 8089,
-    autostart: Annotated[bool, typer.Option("--autostart", help="Begin at once in spite of --web.")] = False,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
+    otel: Otel = False,
+    web: Web = False,
+    web_host: WebHost = "127.0.0.1",
+    web_port: WebPort = 8089,
+    autostart: Autostart = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:

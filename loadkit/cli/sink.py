@@ -17,56 +17,65 @@ EXAMPLES = """\
   loadkit sink --engine fast --processes 4 --ledger ledger.json --resume --admin 8025"""
 
 
+Address = Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")]
+EngineName = Annotated[
+    Literal["aiosmtpd", "fast"],
+    typer.Option(help="What speaks with clients: the complete one, or the one for the highest rates."),
+]
+Lmtp = Annotated[bool, typer.Option("--lmtp", help="Speak LMTP instead of SMTP.")]
+ProfileName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE", help="How it behaves: greylist, flaky, basic, ... (see --profiles); else takes all."
+    ),
+]
+TlsMode = Annotated[Literal["none", "starttls", "implicit"], typer.Option(help="How connections come under TLS.")]
+TlsMinimum = Annotated[Literal["1.2", "1.3"], typer.Option(help="Oldest version of TLS that is spoken.")]
+Auth = Annotated[
+    str | None,
+    typer.Option(metavar="USER_ENV:PASSWORD_ENV", help="Ask for the credentials in these environment variables."),
+]
+Processes = Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Processes that share the port.")]
+MaxSize = Annotated[str, typer.Option(parser=size_text, metavar="SIZE", help="Largest message that is taken.")]
+LedgerFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write what arrived here, every second and at the end.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on counting from what the ledger holds, however its sink ended.")
+]
+Admin = Annotated[
+    str | None,
+    typer.Option(metavar="[ADDRESS:]PORT", help="Serve health, ledger, counters, profile and metrics over HTTP."),
+]
+AdminTokenEnv = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Variable with the token that the admin interface then asks for."),
+]
+Http = Annotated[str | None, typer.Option(metavar="[ADDRESS:]PORT", help="Receive messages of HTTP channels here too.")]
+Mqtt = Annotated[str | None, typer.Option(metavar="[ADDRESS:]PORT", help="Receive messages of MQTT channels here too.")]
+Profiles = Annotated[bool, typer.Option("--profiles", help="List the profiles that are shipped, and do nothing else.")]
+
+
 def sink(
     *,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")] = 2525,
-    engine: Annotated[
-        Literal["aiosmtpd", "fast"],
-        typer.Option(help="What speaks with clients: the complete one, or the one for the highest rates."),
-    ] = "aiosmtpd",
-    lmtp: Annotated[bool, typer.Option("--lmtp", help="Speak LMTP instead of SMTP.")] = False,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE", help="How it behaves: greylist, flaky, basic, ... (see --profiles); else takes all."
-        ),
-    ] = None,
-    tls: Annotated[
-        Literal["none", "starttls", "implicit"], typer.Option(help="How connections come under TLS.")
-    ] = "none",
-    tls_minimum: Annotated[Literal["1.2", "1.3"], typer.Option(help="Oldest version of TLS that is spoken.")] = "1.2",
-    auth: Annotated[
-        str | None,
-        typer.Option(metavar="USER_ENV:PASSWORD_ENV", help="Ask for the credentials in these environment variables."),
-    ] = None,
-    processes: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Processes that share the port.")] = 1,
-    max_size: Annotated[
-        str, typer.Option(parser=size_text, metavar="SIZE", help="Largest message that is taken.")
-    ] = "30MiB",
-    ledger: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write what arrived here, every second and at the end.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on counting from what the ledger holds, however its sink ended.")
-    ] = False,
-    admin: Annotated[
-        str | None,
-        typer.Option(metavar="[ADDRESS:]PORT", help="Serve health, ledger, counters, profile and metrics over HTTP."),
-    ] = None,
-    admin_token_env: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Variable with the token that the admin interface then asks for."),
-    ] = None,
-    http: Annotated[
-        str | None, typer.Option(metavar="[ADDRESS:]PORT", help="Receive messages of HTTP channels here too.")
-    ] = None,
-    mqtt: Annotated[
-        str | None, typer.Option(metavar="[ADDRESS:]PORT", help="Receive messages of MQTT channels here too.")
-    ] = None,
-    profiles: Annotated[
-        bool, typer.Option("--profiles", help="List the profiles that are shipped, and do nothing else.")
-    ] = False,
+    host: Address = "127.0.0.1",
+    port: Port = 2525,
+    engine: EngineName = "aiosmtpd",
+    lmtp: Lmtp = False,
+    profile: ProfileName = None,
+    tls: TlsMode = "none",
+    tls_minimum: TlsMinimum = "1.2",
+    auth: Auth = None,
+    processes: Processes = 1,
+    max_size: MaxSize = "30MiB",
+    ledger: LedgerFile = None,
+    resume: Resume = False,
+    admin: Admin = None,
+    admin_token_env: AdminTokenEnv = None,
+    http: Http = None,
+    mqtt: Mqtt = None,
+    profiles: Profiles = False,
     as_json: AsJson = False,
 ) -> None:
     """Take mail and count every message, until Ctrl-C.

@@ -32,55 +32,66 @@ EXAMPLES = """\
   loadkit verify promotion --rate 200/s --objective "success >= 99.9%" --html certificate.html"""
 
 
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="[SCENARIO]", help="Whose mail is sent: a file, or the name of a bundled scenario.")
+]
+TierName = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Verify this tier's rate, and its availability as the share of successes."),
+]
+Catalogs = Annotated[
+    list[str] | None,
+    typer.Option("--catalog", metavar="NAME", help="Catalogue with the tier: a bundled one or a file; repeatable."),
+]
+Rate = Annotated[
+    str | None, typer.Option(parser=rate_text, metavar="RATE", help="Verify this rate instead of a tier's.")
+]
+Objectives = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        metavar="GOAL",
+        help='What must hold too, such as "p(99) < 500ms" or "success >= 99.95%"; repeatable.',
+    ),
+]
+Budget = Annotated[
+    float,
+    typer.Option(
+        "--budget", parser=parse_duration_option, metavar="DURATION", help="The longest time that is measured."
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="smtp://, smtps:// or lmtp://host:port instead of the scenario's own."),
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the runs.")]
+Sinks = Annotated[
+    list[str] | None,
+    typer.Option("--sink", metavar="URL", help="Admin interface of a sink behind the target; repeatable."),
+]
+Workers = Annotated[int | None, typer.Option(min=1, max=MAX_LOCAL_WORKERS, metavar="N", help="Send from N processes.")]
+Html = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the certificate as a page too; it needs no network.")
+]
+
+
 def verify(
     *,
-    scenario: Annotated[
-        str, typer.Argument(metavar="[SCENARIO]", help="Whose mail is sent: a file, or the name of a bundled scenario.")
-    ] = "steady",
-    tier: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Verify this tier's rate, and its availability as the share of successes."),
-    ] = None,
-    catalogs: Annotated[
-        list[str] | None,
-        typer.Option("--catalog", metavar="NAME", help="Catalogue with the tier: a bundled one or a file; repeatable."),
-    ] = None,
-    rate: Annotated[
-        str | None, typer.Option(parser=rate_text, metavar="RATE", help="Verify this rate instead of a tier's.")
-    ] = None,
-    objectives: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--objective",
-            metavar="GOAL",
-            help='What must hold too, such as "p(99) < 500ms" or "success >= 99.95%"; repeatable.',
-        ),
-    ] = None,
-    budget_s: Annotated[
-        float,
-        typer.Option(
-            "--budget", parser=parse_duration_option, metavar="DURATION", help="The longest time that is measured."
-        ),
-    ] = "15m",  # type: ignore[assignment]  # read by the parser
-    target: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="smtp://, smtps:// or lmtp://host:port instead of the scenario's own."),
-    ] = None,
+    scenario: ScenarioName = "steady",
+    tier: TierName = None,
+    catalogs: Catalogs = None,
+    rate: Rate = None,
+    objectives: Objectives = None,
+    budget_s: Budget = "15m",  # type: ignore[assignment]  # read by the parser
+    target: Target = None,
     overrides: Overrides = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the runs.")] = 1,
+    seed: Seed = 1,
     results_dir: ResultsDir = DEFAULT_RESULTS,
     sink_profile: SinkProfile = None,
-    sinks: Annotated[
-        list[str] | None,
-        typer.Option("--sink", metavar="URL", help="Admin interface of a sink behind the target; repeatable."),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=MAX_LOCAL_WORKERS, metavar="N", help="Send from N processes.")
-    ] = None,
+    sinks: Sinks = None,
+    workers: Workers = None,
     allow: Allow = None,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the certificate as a page too; it needs no network.")
-    ] = None,
+    html: Html = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify that a server holds what a tier promises.
