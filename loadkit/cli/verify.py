@@ -33,7 +33,7 @@ EXAMPLES = """\
 
 
 ScenarioName = Annotated[
-    str, typer.Argument(metavar="[SCENARIO]", help="Whose mail is sent: a file, or the name of a bundled scenario.")
+    str, typer.Argument(metavar="SCENARIO", help="Whose mail is sent: a file, or the name of a bundled scenario.")
 ]
 TierName = Annotated[
     str | None,

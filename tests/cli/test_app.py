@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from support.timing import fewest_s
@@ -101,24 +102,13 @@ def test_every_verb_has_two_examples_that_name_it_and_json(verb: str, capsys: py
 
 
 def test_every_option_has_help() -> None:
-    for command in app.registered_commands:
-        assert command.callback is not None
-        for name, annotation in command.callback.__annotations__.items():
-            assert name == "return" or "help=" in annotation or annotation in SHARED_OPTIONS, (command.name, name)
-
-
-SHARED_OPTIONS = (
-    "Allow",
-    "AsJson",
-    "NoPreflight",
-    "Observe",
-    "Overrides",
-    "Quiet",
-    "ResultsDir",
-    "SinkEngine",
-    "SinkProcesses",
-    "SinkProfile",
-)
+    for group in (app, *(one.typer_instance for one in app.registered_groups)):
+        assert group is not None
+        for command in group.registered_commands:
+            assert command.callback is not None
+            hints = get_type_hints(command.callback, include_extras=True)
+            del hints["return"]
+            assert {name for name, hint in hints.items() if not hint.__metadata__[0].help} == set(), command.name
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
