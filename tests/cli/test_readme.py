@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 TEXT = "\n".join([README, *(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md")))])
 """With every page of the documentation."""
-BLOCKS = {block.partition(":")[0]: block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)}
-"""Blocks of YAML by their first key."""
+BLOCKS = {block.partition(":")[0]: block for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)[::-1]}
+"""Blocks of YAML by their first key; the first of each."""
 
 
 def test_its_scenario_its_profile_and_its_thresholds_are_valid() -> None:
@@ -47,7 +47,7 @@ def test_its_channels_are_valid() -> None:
 
 
 def test_its_table_of_bundled_scenarios_is_complete() -> None:
-    table = README[README.index("### Bundled scenarios") :].split("###")[1]
+    table = TEXT[TEXT.index("## Bundled scenarios") :].split("##")[1]
     assert set(
         re.findall(r"`([a-z_]+)`(?=[ ,])", "".join(line for line in table.splitlines() if line[:3] == "| `"))
     ) == set(bundled_scenarios())
@@ -66,9 +66,9 @@ def test_its_messages_are_valid(tmp_path: Path) -> None:
 
 
 def test_its_single_values_fit_its_scenario(tmp_path: Path) -> None:
-    scenario = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[0]
+    scenario = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)[0]
     (tmp_path / "mine.yaml").write_text(scenario)
-    values = [quoted or plain for quoted, plain in re.findall(r'--set (?:"([^"]+)"|([a-z][^\s`]+))', README)]
+    values = [quoted or plain for quoted, plain in re.findall(r'--set (?:"([^"]+)"|([a-z][^\s`]+))', TEXT)]
 
     loaded = load_scenario(tmp_path / "mine.yaml", overrides=values)
 
@@ -77,15 +77,14 @@ def test_its_single_values_fit_its_scenario(tmp_path: Path) -> None:
 
 
 def test_its_line_for_editors_names_the_file_that_its_command_writes() -> None:
-    (written,) = re.findall(r"loadkit schema scenario > (\S+?)`", README)
+    (written,) = re.findall(r"loadkit schema scenario > (\S+?)`", TEXT)
 
-    assert re.findall(r"^# yaml-language-server: \$schema=(\S+)$", README, re.MULTILINE) == [written]
+    assert re.findall(r"^# yaml-language-server: \$schema=(\S+)$", TEXT, re.MULTILINE) == [written]
 
 
 def test_its_table_of_commands_is_complete() -> None:
-    assert set(re.findall(r"^\| `loadkit (\w+)", README, re.MULTILINE)) == {
-        verb.name for verb in app.registered_commands
-    }
+    verbs = {verb.name for verb in (*app.registered_commands, *app.registered_groups)}
+    assert set(re.findall(r"^\| `loadkit (\w+)", README, re.MULTILINE)) == verbs
 
 
 def test_its_table_of_exit_codes_is_complete() -> None:
@@ -93,7 +92,7 @@ def test_its_table_of_exit_codes_is_complete() -> None:
     assert {int(code) for row in rows for code in row.split(",")} == {code.value for code in ExitCode}
 
 
-@pytest.mark.parametrize("options", sorted(set(re.findall(r"loadkit (\w+) [^|\n#`]*?(--[a-z-]+)", README))))
+@pytest.mark.parametrize("options", sorted(set(re.findall(r"loadkit (\w+) [^|\n#`]*?(--[a-z-]+)", TEXT))))
 def test_its_options_exist(options: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     verb, option = options
     assert main([verb, "--help"]) == 0
