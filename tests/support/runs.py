@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from support import forked
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -65,7 +67,7 @@ def start_run(
     file = folder / "scenario.yaml"
     file.write_text(scenario, encoding="utf-8")
     command = [sys.executable, "-m", "loadkit", "run", str(file), "--json", "--results", str(folder / "results")]
-    return subprocess.Popen(
+    return forked.start(
         [*prefix, *command, *options],
         cwd=ROOT,
         env=os.environ | {"NO_COLOR": "1"} | (variables or {}),

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from support import forked
+
 from sinks.intake import Intake
 from sinks.ledger_file import read_ledger
 from sinks.options import SinkOptions, command_line, environment
@@ -37,7 +39,7 @@ class RunningSink:
     ) -> None:
         assert options.ledger is not None
         self.ledger_file = options.ledger
-        self.process = subprocess.Popen(
+        self.process = forked.start(
             [*prefix, *command_line(options)],
             env={**environment(), **(variables or {})},
             stdin=subprocess.PIPE,

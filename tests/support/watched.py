@@ -6,12 +6,12 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
+from support import forked
 from support.runs import ROOT, TIMEOUT_S
 from support.waiting import wait_until
 
@@ -44,7 +44,7 @@ class WatchedRun:
             "--quiet",
         ]
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
-            self.process = subprocess.Popen(
+            self.process = forked.start(
                 [*command, *options],
                 cwd=ROOT,
                 env=os.environ | {"NO_COLOR": "1"} | (variables or {}),
@@ -88,7 +88,7 @@ class WatchedRun:
 
     def wait(self) -> int:
         """Wait for its end and give its exit code."""
-        return self.process.wait(TIMEOUT_S)
+        return int(self.process.wait(TIMEOUT_S))
 
 
 def get(url: str, **headers: str) -> str:
