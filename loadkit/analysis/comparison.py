@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from loadkit.analysis.compare import (
+from loadkit.analysis.change import (
     LEAST_UNITS,
     Bracket,
     Change,
