@@ -104,6 +104,8 @@ class Backlog:
     growing: bool
 
     def __repr__(self) -> str:
+        if math.isnan(self.slope_per_s):
+            return f"<Backlog: too few values to tell, end {self.end_to_mean:.2f} of the mean>"
         word = "growing" if self.growing else "not growing"
         return f"<Backlog: {word}, {self.slope_per_s:+.3g}/s, end {self.end_to_mean:.2f} of the mean>"
 
