@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from loadkit.plan.catalog import SECTIONS
 from loadkit.plan.prices import Grade
 from loadkit.scenario.block import Block
 from loadkit.scenario.quantities import Rate, Ratio, WholeNumber, quantity_schema
@@ -30,16 +32,14 @@ _AMOUNT = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,12})?")
 
 
 def _read_amount(value: object) -> Decimal:
-    try:
-        # The text of a number in YAML, as it stands there: a float shows itself exactly, and small ones as 4.9e-05.
-        amount = Decimal("nan" if isinstance(value, bool) else str(value))
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not amount.is_finite() or not _AMOUNT.fullmatch(f"{amount:f}"):
+    # A float shows the digits that stand in the file, small ones as 4.9e-05.
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    text = f"{Decimal(repr(value)):f}" if number else str(value)
+    if not (number or isinstance(value, str)) or not _AMOUNT.fullmatch(text):
         raise ValueError(f"{value!r} is not an amount: write a number, such as 0.677")
-    if not 0 < amount <= MAX_AMOUNT:
+    if not 0 < Decimal(text) <= MAX_AMOUNT:
         raise ValueError(f"must be more than 0 and at most {MAX_AMOUNT:,}, not {value}")
-    return amount
+    return Decimal(text)
 
 
 def _read_day(value: object) -> date | str:
@@ -323,7 +323,7 @@ class CatalogFile(Block):
 
     def prices(self) -> Iterator[tuple[KeyPath, PriceBlock]]:
         """Every price in it with its path of keys."""
-        for section in ("instance_types", "disks", "storage_classes", "load_balancers", "transfers", "mail_services"):
+        for section in SECTIONS:
             for name, item in getattr(self, section).items():
                 for key, value in item:
                     for number, price in enumerate(value if isinstance(value, tuple) else (value,)):
