@@ -214,8 +214,7 @@ def import_prices(
         print_note(f"left out: {problem}")
     if output is not None:
         output.write_text(result.text, "utf-8")
-        types = len(result.data["instance_types"])
-        print_note(f"wrote {output}: {types} types, {len(result.left_out)} left out")
+        print_note(f"wrote {output}: things with a price: {result.count}; left out: {len(result.left_out)}")
     if as_json:
         print_json({"catalog": result.data, "left_out": list(map(str, result.left_out))})
     elif output is None:

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from loadkit.errors import CatalogError, Problem
+from loadkit.errors import CatalogError, Problem, UsageError
 from loadkit.plan.catalog import SECTIONS
 from loadkit.plan.catalog_load import parse_catalog
-from loadkit.plan.catalog_schema import UNDATED, InstanceBlock
+from loadkit.plan.catalog_schema import REGION_PATTERN, UNDATED, InstanceBlock
 from loadkit.plan.prices import Grade
 
 SOURCE = "import"
@@ -38,12 +38,19 @@ class Origin:
         region: Region whose prices are taken; empty if the file says it.
         as_of: Day of the prices; None if the file says it, or nobody knows.
         grade: How far they can be trusted; None if the file says it, or for what its layout deserves.
+
+    Raises:
+        UsageError: If the region is none.
     """
 
     file: Path
     region: str = ""
     as_of: date | None = None
     grade: Grade | None = None
+
+    def __post_init__(self) -> None:
+        if self.region and not re.fullmatch(REGION_PATTERN, self.region):
+            raise UsageError(f"{self.region!r} is not a region", hint="such as cn-hangzhou")
 
     @property
     def name(self) -> str:
@@ -64,6 +71,11 @@ class Imported:
     left_out: tuple[Problem, ...]
 
     @property
+    def count(self) -> int:
+        """How many things it holds."""
+        return sum(len(self.data.get(section, {})) for section in SECTIONS)
+
+    @property
     def text(self) -> str:
         """The catalogue as YAML."""
         return yaml.safe_dump(self.data, sort_keys=False, allow_unicode=True, width=_LINE, default_flow_style=None)
@@ -80,9 +92,9 @@ def imported(data: dict[str, Any], left_out: list[Problem], file: Path) -> Impor
     Raises:
         CatalogError: If nothing could be read, or what was is no catalogue.
     """
-    if not any(data.get(section) for section in SECTIONS):
-        raise CatalogError((Problem("has no price that could be read", str(file)), *left_out))
     whole = Imported(data, tuple(left_out))
+    if not whole.count:
+        raise CatalogError((Problem("has no price that could be read", str(file)), *left_out))
     parse_catalog(whole.text, str(file))
     return whole
 

@@ -7,6 +7,7 @@ The file holds, below ``pricingInfo``, keys such as ``cn-hangzhou::ecs.c8i.large
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
@@ -14,6 +15,7 @@ from typing import Any
 
 from loadkit.errors import Problem, UsageError
 from loadkit.plan.catalog_import import Imported, Origin, frame, imported, price_of, size_of, wrong_in
+from loadkit.plan.catalog_schema import CURRENCY_PATTERN
 from loadkit.plan.prices import Grade
 from loadkit.scenario.findings import suggest
 
@@ -45,7 +47,7 @@ def import_alibaba(origin: Origin) -> Imported:
             as_of = date.fromisoformat(str(whole["publicationDate"])[:10])
         except ValueError:
             left_out.append(Problem(f"{whole['publicationDate']!r} is no day", str(origin.file), key="publicationDate"))
-    data = frame(replace(origin, as_of=as_of), str(whole.get("currency", "")), region, Grade.OFFICIAL)
+    data = frame(replace(origin, as_of=as_of), whole["currency"], region, Grade.OFFICIAL)
     for key, row in rows.items():
         of_region, type_name, *others = key.split("::")
         if of_region == region and tuple(others) == _WANTED:
@@ -70,8 +72,10 @@ def _read(origin: Origin) -> dict[str, Any]:
         raise UsageError(f"can't read {origin.file}: {error.strerror}", hint=hint) from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{origin.file} is not JSON", hint=hint) from error
-    if not isinstance(whole, dict) or not isinstance(whole.get("pricingInfo"), dict) or not whole.get("currency"):
-        raise UsageError(f"{origin.file} has no currency and pricingInfo", hint=hint)
+    if not isinstance(whole, dict) or not isinstance(whole.get("pricingInfo"), dict):
+        raise UsageError(f"{origin.file} has no pricingInfo", hint=hint)
+    if not re.fullmatch(CURRENCY_PATTERN, str(whole.get("currency"))):
+        raise UsageError(f"{origin.file} names no currency, such as CNY", hint=hint)
     return whole
 
 

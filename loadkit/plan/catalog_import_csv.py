@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loadkit.errors import CatalogError, Problem
 from loadkit.plan.catalog_import import Imported, Origin, frame, imported, price_of, size_of, wrong_in
-from loadkit.plan.catalog_schema import UNDATED
+from loadkit.plan.catalog_schema import CURRENCY_PATTERN, ITEM_NAME_PATTERN, UNDATED
 from loadkit.plan.prices import Grade
 from loadkit.scenario.findings import suggest
 from loadkit.scenario.reading import read_text
@@ -83,7 +84,14 @@ def _check_header(origin: Origin, header: Sequence[str]) -> None:
 def _wrong(row: Row, block: dict[str, Any], currency: str) -> dict[str, str]:
     """What is wrong with a row, by column."""
     wrong = {key: "has no value" for key in ("type", "currency") if key not in row}
-    if row.get("currency", currency) != currency:
+    if wrong:
+        return wrong
+    for key, pattern in (("type", ITEM_NAME_PATTERN), ("currency", CURRENCY_PATTERN)):
+        if not re.fullmatch(pattern, row[key]):
+            wrong[key] = f"{row[key]!r} is no name of a {key}"
+    if wrong:
+        return wrong
+    if row["currency"] != currency:
         wrong["currency"] = f"is {row['currency']}, and the first row is in {currency}"
     if not set(PRICES) & row.keys():
         wrong["hourly"] = "has no price for an hour, a month or a year"

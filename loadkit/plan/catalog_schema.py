@@ -28,6 +28,10 @@ MAX_CAPACITY_BYTES = 10**15
 MAX_BANDWIDTH_BITS_PER_S = 10.0**13
 MAX_ITEMS = 5000
 
+CURRENCY_PATTERN = r"[A-Z]{3}"
+REGION_PATTERN = r"[a-z0-9][a-z0-9-]{0,39}"
+ITEM_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
+
 _AMOUNT = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,12})?")
 
 
@@ -96,9 +100,9 @@ Bandwidth = Annotated[
     BeforeValidator(_read_bandwidth),
     WithJsonSchema(quantity_schema(BANDWIDTH_PATTERN, "200Mbit/s", "10Gbit/s", positive=True)),
 ]
-Currency = Annotated[str, *matching(r"[A-Z]{3}", "the code of a currency, such as CNY", "CNY", "USD")]
-Region = Annotated[str, *matching(r"[a-z0-9][a-z0-9-]{0,39}", "a region, such as cn-hangzhou", "cn-hangzhou")]
-ItemName = Annotated[str, *matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", "a name: a-z A-Z 0-9 . _ -", "ecs.c8i.large")]
+Currency = Annotated[str, *matching(CURRENCY_PATTERN, "the code of a currency, such as CNY", "CNY", "USD")]
+Region = Annotated[str, *matching(REGION_PATTERN, "a region, such as cn-hangzhou", "cn-hangzhou")]
+ItemName = Annotated[str, *matching(ITEM_NAME_PATTERN, "a name: a-z A-Z 0-9 . _ -", "ecs.c8i.large")]
 Words = Annotated[str, *matching(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,500}", "one line of at most 500 characters")]
 Count = Annotated[int, *WholeNumber.__metadata__, Field(ge=1, le=10**12)]
 Unit = Literal[
