@@ -42,7 +42,7 @@ def loaded(result: Imported) -> Catalog:
 
 def amounts(catalog: Catalog, name: str) -> list[Decimal | None]:
     one = catalog.instance_types[name]
-    return [price and price.amount for price in (one.hourly, one.monthly, one.yearly)]
+    return [price.amount if price else None for price in (one.hourly, one.monthly, one.yearly)]
 
 
 def row(hour: str, month: str = "", year: str = "") -> dict[str, Any]:
