@@ -44,7 +44,7 @@ def test_its_catalogue_is_as_it_says() -> None:
 
     one = catalog.instance_types["node.4"]
     assert one.yearly is not None
-    assert (one.yearly.amount, one.yearly.grade.value) == (408, "D")
+    assert (one.yearly.shown, one.yearly.grade.value) == ("408", "D")
     unit = catalog.load_balancers["lb"].unit
     assert unit is not None
     assert unit.shown == "0.036"
