@@ -33,6 +33,7 @@ VERBS = (
     "sink",
     "schema",
     "worker",
+    "catalog",
 )
 HEAVY = (
     "aiosmtpd",
@@ -98,6 +99,26 @@ def test_every_verb_has_two_examples_that_name_it_and_json(verb: str, capsys: py
     examples = shown.partition("Examples:\n")[2].splitlines()
     assert len(examples) == 2
     assert all(line.startswith(f"    loadkit {verb}") for line in examples)
+    assert "--json" in shown
+
+
+@pytest.mark.parametrize(
+    ("group", "verb"),
+    [
+        (group.name, verb.name)
+        for group in app.registered_groups
+        if group.typer_instance
+        for verb in group.typer_instance.registered_commands
+    ],
+)
+def test_every_verb_of_a_group_has_two_examples_that_name_it_and_json(
+    group: str, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([group, verb, "--help"]) == 0
+    shown = capsys.readouterr().out
+    examples = shown.partition("Examples:\n")[2].splitlines()
+    assert len(examples) == 2
+    assert all(line.startswith(f"    loadkit {group} {verb}") for line in examples)
     assert "--json" in shown
 
 
