@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from loadkit.plan.catalog import InstanceType, LoadBalancer
+from loadkit.plan.catalog import InstanceType, LoadBalancer, StorageClass, Transfer
 from loadkit.plan.prices import Grade, Price
 
 
@@ -49,3 +49,23 @@ def balancer(*, unit: str | None = "0.036") -> LoadBalancer:
         unit_concurrent=100_000,
         unit_bytes_per_hour=1e9,
     )
+
+
+def storage(
+    name: str, amount: str, *, min_days: int = 0, min_object: int = 0, retrieval: str = "", requests: str = ""
+) -> StorageClass:
+    """A class of object storage, priced per GB and month."""
+    return StorageClass(
+        name=name,
+        price=price(amount, "GB-Months"),
+        min_days=min_days,
+        min_object_bytes=min_object,
+        retrieval=price(retrieval, "GB") if retrieval else None,
+        put=price(requests, "10000 Requests") if requests else None,
+        get=price(requests, "10000 Requests") if requests else None,
+    )
+
+
+def transfer(amount: str, unit: str, *, above_mbps: float = 0, free_bytes: int = 0) -> Transfer:
+    """A way to pay for traffic."""
+    return Transfer(f"{unit} from {above_mbps:g}", price(amount, unit), free_bytes, above_mbps * 1e6)
