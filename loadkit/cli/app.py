@@ -62,7 +62,6 @@ for _verb, _command, _examples in (
     ("preflight", preflight.preflight, preflight.EXAMPLES),
     ("fit", fit.fit, fit.EXAMPLES),
     ("compare", compare.compare, compare.EXAMPLES),
-    ("cost", cost.cost, cost.EXAMPLES),
     ("report", report.report, report.EXAMPLES),
     ("list", list_runs.list_runs, list_runs.EXAMPLES),
     ("sink", sink.sink, sink.EXAMPLES),
@@ -70,7 +69,10 @@ for _verb, _command, _examples in (
     ("worker", worker.worker, worker.EXAMPLES),
 ):
     app.command(_verb, epilog=f"\b\nExamples:\n{_examples}")(_command)
-for _group, _verbs, _help, _examples in (("catalog", catalog.app, catalog.HELP, catalog.EXAMPLES),):
+for _group, _verbs, _help, _examples in (
+    ("catalog", catalog.app, catalog.HELP, catalog.EXAMPLES),
+    ("cost", cost.app, cost.HELP, cost.EXAMPLES),
+):
     app.add_typer(_verbs, name=_group, help=_help, epilog=f"\b\nExamples:\n{_examples}")
 
 

@@ -26,13 +26,13 @@ VERBS = (
     "preflight",
     "fit",
     "compare",
-    "cost",
     "report",
     "list",
     "sink",
     "schema",
     "worker",
     "catalog",
+    "cost",
 )
 HEAVY = (
     "aiosmtpd",
