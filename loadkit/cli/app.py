@@ -15,6 +15,7 @@ from loadkit.cli import (
     catalog,
     check,
     compare,
+    cost,
     fit,
     init,
     list_runs,
@@ -70,7 +71,10 @@ for _verb, _command, _examples in (
     ("worker", worker.worker, worker.EXAMPLES),
 ):
     app.command(_verb, epilog=f"\b\nExamples:\n{_examples}")(_command)
-for _group, _verbs, _help, _examples in (("catalog", catalog.app, catalog.HELP, catalog.EXAMPLES),):
+for _group, _verbs, _help, _examples in (
+    ("catalog", catalog.app, catalog.HELP, catalog.EXAMPLES),
+    ("cost", cost.app, cost.HELP, cost.EXAMPLES),
+):
     app.add_typer(_verbs, name=_group, help=_help, epilog=f"\b\nExamples:\n{_examples}")
 
 

@@ -34,6 +34,7 @@ VERBS = (
     "schema",
     "worker",
     "catalog",
+    "cost",
 )
 HEAVY = (
     "aiosmtpd",
