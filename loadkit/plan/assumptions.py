@@ -131,6 +131,8 @@ class Assumptions(Block):
     """Capacity of another family of servers with as many CPUs, over that of the measured one."""
     hardware: Factor = Range(0.4, 1.0, 2.5)
     """Capacity of a bought CPU over that of the measured one, where it is not known what was measured."""
+    measured_vcpus: WholeNumber = Field(2, ge=1, le=1024)
+    """Virtual CPUs of the measured machine, where it is not known what was measured."""
     widening: float = Field(SMALLEST_WIDENING, ge=SMALLEST_WIDENING, le=2)
     """What each doubling beyond what was measured adds to the standard deviation of the logarithm."""
     widening_base: float = Field(0.05, ge=0, le=2)
@@ -162,7 +164,7 @@ class Assumptions(Block):
     egress: Share = 1.0
     """Share of bytes that leave for the internet and are paid."""
     storage: str = "standard-lrs"
-    """Class that logs and mail are stored in, by its name in the catalogue; nothing is stored where the name is empty."""
+    """Class that logs and mail are stored in, by its name in the catalogue; none where the name is empty."""
     kept_mail: Share = 0.0
     """Share of mail that is stored; a relay stores none."""
 
@@ -225,7 +227,8 @@ def load_assumptions(file: Path | None = None, given: Iterable[str] = ()) -> Ass
         Document({}, {(): 0}, file=OPTION) if file is None else read_document(read_text(file, "assumptions"), str(file))
     )
     assignments = [text.partition("=") for text in given]
-    over = read_document("\n".join(f"{name}: {value}" for name, _, value in assignments) or "{}", OPTION)
+    lines = [f"{name}: {value}" if value else f'{name}: ""' for name, _, value in assignments]
+    over = read_document("\n".join(lines) or "{}", OPTION)
     return build_model(Assumptions, _merged(document, over), error_type=AssumptionsError)
 
 

@@ -81,7 +81,7 @@ class Axis:
     Args:
         name: ``concurrency``, ``cores``, ``boxes``, ``rate``, or ``routing`` where there are cells.
         unit: Of both values.
-        wanted: What the plan needs.
+        wanted: What the plan needs; None where that follows from something that nobody knows.
         measured: The largest that was measured; None where none was.
         extent: How many times what was measured; None where nothing was.
         sd_log: Standard deviation of the logarithm that it adds.
@@ -91,7 +91,7 @@ class Axis:
 
     name: str
     unit: str
-    wanted: float
+    wanted: float | None
     measured: float | None
     extent: float | None
     sd_log: float

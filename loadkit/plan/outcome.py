@@ -131,6 +131,7 @@ class Choice:
         drivers: Correlation of ranks of the cost with what is uncertain, the strongest first.
         expected_regret: Mean of what a month costs above the best choice of each draw.
         reason: Why it was not taken; None for the one that was.
+        capacity_draws: Its processor's capacity in each draw, shape (draws,).
         monthly_draws: Cost of a month in each draw, shape (draws,); empty where it can't be priced.
     """
 
@@ -150,6 +151,7 @@ class Choice:
     drivers: dict[str, float]
     expected_regret: float | None
     reason: Reason | None
+    capacity_draws: Floats = field(repr=False, default_factory=lambda: np.empty(0))
     monthly_draws: Floats = field(repr=False, default_factory=lambda: np.empty(0))
 
     @property
@@ -199,6 +201,32 @@ class Choice:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A provider's own mail service, which would take the place of servers.
+
+    Args:
+        name: Its name in the catalogue.
+        monthly: Cost of a month.
+        per_million: Cost of a million messages.
+        reason: Why it was not taken; None where nothing stands against it.
+    """
+
+    name: str
+    monthly: Spread
+    per_million: Spread
+    reason: Reason | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "name": self.name,
+            "monthly": self.monthly.to_dict(),
+            "per_million": self.per_million.to_dict(),
+            "reason": self.reason and self.reason.to_dict(),
+        }
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TierPlan:
     """A tier, or a rate that was asked for, and the choices for it.
@@ -208,12 +236,14 @@ class TierPlan:
         load: Its load by the hour.
         promised: Availability that it promises; None where it promises none.
         choices: The one that was taken first, then the others as they rank.
+        services: The provider's own mail services.
     """
 
     name: str
     load: HourlyLoad
     promised: float | None
     choices: tuple[Choice, ...]
+    services: tuple[Service, ...]
 
     @property
     def chosen(self) -> Choice | None:
@@ -230,6 +260,7 @@ class TierPlan:
             "load": self.load.to_dict(),
             "chosen": chosen and chosen.instance_type,
             "choices": [choice.to_dict() for choice in self.choices],
+            "services": [service.to_dict() for service in self.services],
         }
 
 
@@ -239,7 +270,7 @@ class Plan:
 
     Args:
         tiers: The tiers.
-        measured: What was measured of a node.
+        measured: What was measured of nodes; types that none of them is go by the first or by one of their family.
         assumptions: What is assumed.
         catalog: Name of the catalogue.
         currency: ISO 4217 code.
@@ -251,7 +282,7 @@ class Plan:
     """
 
     tiers: tuple[TierPlan, ...]
-    measured: Measured
+    measured: tuple[Measured, ...]
     assumptions: Assumptions
     catalog: str
     currency: str
@@ -273,7 +304,7 @@ class Plan:
             "catalog": self.catalog,
             "currency": self.currency,
             "region": self.region,
-            "measured": self.measured.to_dict(),
+            "measured": [one.to_dict() for one in self.measured],
             "assumptions": [one.to_dict() for one in self.stated],
             "inputs": {name: value.to_dict() for name, value in self.inputs.items()},
             "draws": self.draws.count,

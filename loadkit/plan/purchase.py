@@ -139,7 +139,9 @@ def cheapest_base(instance: InstanceType, nodes_by_hour: NDArray[np.int64], mix:
     share = prices.base_month / (HOURS_PER_MONTH * prices.peak_hour) if prices.peak_hour else 1.0
     if share >= 1:
         return least
-    return max(least, int(np.quantile(nodes_by_hour, 1 - share, method="inverted_cdf")))
+    # The quantile by counting: numpy's own takes ten times as long for a million whole numbers that are much alike.
+    at_most = np.cumsum(np.bincount(nodes_by_hour.ravel()))
+    return max(least, int(np.searchsorted(at_most, (1 - share) * at_most[-1])))
 
 
 def node_hours_cost(

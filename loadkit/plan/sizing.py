@@ -93,13 +93,13 @@ class NodeWork:
     Args:
         message_bytes: Bytes that pass its network one way, overhead included; shape (draws,).
         disk_operations: Operations of its disk.
-        connection_s: Time for which a connection stays open; shape () or (draws,).
+        connection_s: Time for which a connection stays open; shape (draws,).
         messages_per_connection: Messages in a connection.
     """
 
     message_bytes: Floats
     disk_operations: float
-    connection_s: float
+    connection_s: Floats
     messages_per_connection: float
 
 
@@ -127,7 +127,7 @@ def node_limits(
         per_s["network"] = headroom * network_bits_per_s / (8 * work.message_bytes)
     if disk_iops is not None and work.disk_operations > 0:
         per_s["disk"] = np.asarray(headroom * disk_iops / work.disk_operations)
-    if max_connections is not None and work.connection_s > 0:
+    if max_connections is not None:
         per_s["connections"] = np.asarray(headroom * max_connections * work.messages_per_connection / work.connection_s)
     return NodeLimits(per_s)
 

@@ -129,6 +129,21 @@ class Draws:
 
 
 @dataclass(frozen=True, slots=True)
+class Cases:
+    """The median case and the draws, as one array: case 0 is that in which every input is its median.
+
+    Args:
+        draws: The draws.
+    """
+
+    draws: Draws
+
+    def of(self, name: str, value: Range) -> Floats:
+        """An input in every case, shape (1 + draws,)."""
+        return np.concatenate(([value.mid], self.draws.of(name, value)))
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """Where an outcome lies.
 

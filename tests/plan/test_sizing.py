@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from loadkit.plan.sizing import Cells, NodeWork, cells_for, fleet_for, node_limits, nodes_needed
 
-WORK = NodeWork(np.array([50 * 1024.0]), disk_operations=6.0, connection_s=2.0, messages_per_connection=10.0)
+WORK = NodeWork(
+    np.array([50 * 1024.0]), disk_operations=6.0, connection_s=np.array([2.0]), messages_per_connection=10.0
+)
 
 
 @pytest.mark.parametrize(
