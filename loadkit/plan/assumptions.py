@@ -217,7 +217,7 @@ def load_assumptions(file: Path | None = None, given: Iterable[str] = ()) -> Ass
 
     Args:
         file: YAML; None for the defaults.
-        given: Texts such as ``headroom=0.7``; they win.
+        given: Texts such as ``headroom=0.7``; they win, the last of several for one key.
 
     Raises:
         AssumptionsError: With every problem.
@@ -226,8 +226,8 @@ def load_assumptions(file: Path | None = None, given: Iterable[str] = ()) -> Ass
     document = (
         Document({}, {(): 0}, file=OPTION) if file is None else read_document(read_text(file, "assumptions"), str(file))
     )
-    assignments = [text.partition("=") for text in given]
-    lines = [f"{name}: {value}" if value else f'{name}: ""' for name, _, value in assignments]
+    values = {name: value for name, _, value in (text.partition("=") for text in given)}
+    lines = [f"{name}: {value}" if value else f'{name}: ""' for name, value in values.items()]
     over = read_document("\n".join(lines) or "{}", OPTION)
     return build_model(Assumptions, _merged(document, over), error_type=AssumptionsError)
 
