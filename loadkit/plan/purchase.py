@@ -213,21 +213,21 @@ def _lines(instance: InstanceType, mix: PurchaseMix, base: int, peak: Decimal, s
     hour = _price(instance, "hourly")
     charge = partial(line, sku_id=instance.name, category=category, service=service)
     if mix.base == "hourly":
-        yield charge(hour, Decimal(base * HOURS_PER_MONTH), description=f"{base} servers at all hours")
+        yield charge(hour, Decimal(base * HOURS_PER_MONTH), description="base load, by the hour")
     else:
         yield charge(
             _price(instance, mix.base),
             Decimal(base),
-            description=f"{base} servers at all hours, {mix.base} subscription",
+            description=f"base load, {mix.base} subscription",
             pricing_category="Committed",
             charge_category="Purchase",
         )
-    yield charge(hour, peak, description="servers above the base load, by the hour")
+    yield charge(hour, peak, description="above the base load, by the hour")
     if spot:
         yield charge(
             hour,
             spot,
-            description="servers above the base load, from the spot market",
+            description="above the base load, from the spot market",
             pricing_category="Dynamic",
             effective_unit_price=hour.amount * Decimal(str(instance.spot_factor)),
         )

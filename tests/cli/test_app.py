@@ -26,6 +26,7 @@ VERBS = (
     "preflight",
     "fit",
     "compare",
+    "cost",
     "report",
     "list",
     "sink",

@@ -42,8 +42,9 @@ GOOD = {
     ],
     "profile": [*ROOT.glob("sinks/profiles/*.yaml"), ROOT / "examples" / "sink_profile.yaml"],
     "provider": [*ROOT.glob("loadkit/scenario/providers/*.yaml")],
+    "cost": [ROOT / "examples" / "school_costs.yaml"],
 }
-KINDS = ("scenario", "part", "profile", "provider")
+KINDS = ("scenario", "part", "profile", "provider", "cost")
 
 
 @pytest.fixture(scope="module")
