@@ -19,7 +19,7 @@ from loadkit.scenario.findings import Finding, FindingsError
 from loadkit.scenario.json_schema import field_docstrings
 from loadkit.scenario.quantities import JsonSchema, WholeNumber, quantity_schema
 from loadkit.scenario.reading import build_model, read_text
-from loadkit.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
+from loadkit.units import BYTES_PER_UNIT, DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
 
 _ENDS = 3
 _NUMBER_PATTERN = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
@@ -77,7 +77,8 @@ def _plain(number: float) -> str:
 
 
 def _exact_size(size_bytes: float) -> str:
-    return f"{_plain(size_bytes / 1024)}KiB"
+    unit = next(unit for unit in ("GiB", "MiB", "KiB", "B") if unit == "B" or size_bytes >= BYTES_PER_UNIT[unit])
+    return f"{_plain(size_bytes / BYTES_PER_UNIT[unit])}{unit}"
 
 
 def _exact_time(duration_s: float) -> str:

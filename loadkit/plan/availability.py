@@ -73,6 +73,11 @@ def downtime_minutes(availability: float) -> float:
     return (1 - availability) * MINUTES_IN_30_DAYS
 
 
+def percent(availability: float) -> str:
+    """An availability for people: 99.95%, 99.985%."""
+    return f"{availability * 100:.4f}".rstrip("0").rstrip(".") + "%"
+
+
 @dataclass(frozen=True, slots=True)
 class Availability:
     """What a fleet reaches, and what may be promised of it.
@@ -105,12 +110,12 @@ class Availability:
     def words(self) -> str:
         """Whether the promise can be kept, in a sentence."""
         if self.promised is None:
-            return f"{self.together:.4%} is expected; nothing is promised"
-        said = f"{self.together:.4%} is expected, {self.promised:.3%} is promised"
-        if self.backed is False:
+            return f"{percent(self.together)} is expected; nothing is promised"
+        said = f"{percent(self.together)} is expected, {percent(self.promised)} is promised"
+        if self.ceiling is not None and self.backed is False:
             said += (
                 f"; it can't be backed by the provider's promises alone, for {len(self.parts)} parts in series give "
-                f"{self.ceiling:.4%}"
+                f"{percent(self.ceiling)}"
             )
         elif self.backed is None:
             said += "; what the provider promises is not in the catalogue"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from loadkit.plan.availability import percent
 from loadkit.plan.outcome import Choice, Reason
 from loadkit.plan.regret import chances_to_be_best, expected_regrets
 
@@ -52,7 +53,9 @@ def _availability(choice: Choice) -> Reason:
     found = choice.availability
     words = found.words
     if found.met is False and found.backed is not False:
-        words += f", whatever spares are added: {found.nodes:.4%} of the nodes is below it, for some fail together"
+        words += (
+            f", whatever spares are added: nodes alone reach {percent(found.nodes)}, for some of them fail together"
+        )
     return Reason("availability", found.together, found.promised, "", words)
 
 

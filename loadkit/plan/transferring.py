@@ -61,8 +61,11 @@ class Basis:
 
     @property
     def extent(self) -> float | None:
-        """CPUs bought over CPUs measured, or the other way round: one size was measured, and none beside it."""
-        if self.vcpus is None:
+        """CPUs bought over CPUs measured, or the other way round: one size was measured, and none beside it.
+
+        None where nothing is known of what was measured, or where it was of another family.
+        """
+        if self.vcpus is None or (self.family and not self.same_family):
             return None
         ratio = self.instance.vcpus / self.vcpus
         return max(ratio, 1 / ratio)
@@ -104,7 +107,7 @@ def basis_of(instance: InstanceType, measured: Sequence[Measured], types: Mappin
         types: Types of the catalogue, by name.
     """
     every = [_basis(instance, one, types.get(one.node.instance_type)) for one in measured]
-    return min(every, key=lambda one: (not one.same_type, not one.same_family, one.extent if one.same_family else 0.0))
+    return min(every, key=lambda one: (not one.same_type, not one.same_family, one.extent or 0.0))
 
 
 def _basis(instance: InstanceType, measured: Measured, known: InstanceType | None) -> Basis:

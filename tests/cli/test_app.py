@@ -25,6 +25,7 @@ VERBS = (
     "check",
     "preflight",
     "fit",
+    "plan",
     "compare",
     "cost",
     "report",

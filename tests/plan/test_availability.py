@@ -51,7 +51,7 @@ def test_three_parts_at_99_995_cannot_back_99_99() -> None:
     found = fleet_availability(2, 4, (0.9999, 0.0), PARTS, 0.9999)
     assert found.ceiling == pytest.approx(0.99985, abs=1e-7)
     assert found.backed is False
-    assert "can't be backed by the provider's promises alone, for 3 parts in series give 99.9850%" in found.words
+    assert "can't be backed by the provider's promises alone, for 3 parts in series give 99.985%" in found.words
     assert fleet_availability(2, 4, (0.9999, 0.0), PARTS, 0.9995).backed is True
 
 
