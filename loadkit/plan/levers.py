@@ -144,6 +144,8 @@ def _compare(reproduced: Decimal, printed: Decimal) -> tuple[Verdict, str]:
 
 def _judge(lever: Lever, solved: str, assumptions: dict[str, float]) -> tuple[Verdict, str]:
     value = assumptions[solved]
+    if not math.isfinite(value):
+        return "impossible", f"no {solved} gives what is printed"
     if not 0 < value <= 1:
         return "impossible", f"{solved} would have to be {value:.1%}, and it can only be above 0 % and up to 100 %"
     match solved:

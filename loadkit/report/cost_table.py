@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -111,7 +112,8 @@ def _levers(explained: dict[str, Explanation]) -> RenderableType:
 
 def _assumptions(one: Explanation) -> Iterator[str]:
     for name, value in one.assumptions.items():
-        yield f"{name} {value:.1%}, {'solved for' if name == one.solved else 'stated'}"
+        shown = f"{value:.1%}" if isfinite(value) else NONE
+        yield f"{name} {shown}, {'solved for' if name == one.solved else 'stated'}"
 
 
 def _changes(amounts: Sequence[Decimal]) -> list[float | None]:
@@ -148,7 +150,7 @@ def _explanation_to_dict(one: Explanation) -> dict[str, Any]:
         "kind": one.kind,
         "before": float(one.before),
         "after": float(one.after),
-        "assumptions": one.assumptions,
+        "assumptions": {name: value if isfinite(value) else None for name, value in one.assumptions.items()},
         "solved": one.solved,
         "reproduced": float(one.reproduced),
         "verdict": one.verdict,
