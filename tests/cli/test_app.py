@@ -27,6 +27,7 @@ VERBS = (
     "check",
     "preflight",
     "fit",
+    "plan",
     "compare",
     "report",
     "list",
