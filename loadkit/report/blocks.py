@@ -54,10 +54,12 @@ class Facts:
 
     Args:
         pairs: Name and value, plain texts.
+        wide: Whether values are sentences.
     """
 
     form: ClassVar[str] = "facts"
     pairs: tuple[tuple[str, str], ...]
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
