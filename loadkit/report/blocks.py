@@ -124,6 +124,10 @@ class Grid:
     layout: str
     caption: str = ""
 
+    def __post_init__(self) -> None:
+        if {len(self.header), *map(len, self.rows)} != {len(self.layout)}:
+            raise ValueError(f"rows of {self.header} are not {len(self.layout)} cells long")
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

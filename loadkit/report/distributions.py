@@ -84,7 +84,7 @@ def _unsure(most: int, t: Words) -> dict[str, list[dict[str, object]]]:
         return {}
     at = 1 / (1 - 0.05 ** (1 / most))
     mark = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": at, "x1": at}
-    words = {"text": t("n too small"), "x": math.log10(at), "xanchor": "right", "yref": "paper", "y": 0.02}
+    words = {"text": t("n too small"), "x": math.log10(at), "xanchor": "left", "yref": "paper", "y": 0.02}
     look = {"dash": "dash", "width": 1.5, "color": "var(--quiet)"}
     font = {"size": 11, "color": "var(--quiet)"}
     return {

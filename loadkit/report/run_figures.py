@@ -157,9 +157,9 @@ class RunFigures:
         )
 
     def backlog(self) -> Figure | None:
-        """What was accepted and had not arrived; None where nobody counted arrivals."""
+        """What was accepted and had not arrived; None where that was nothing, or nobody counted arrivals."""
         t = self.t
-        if "backlog" not in self.course.values:
+        if not self.course.has("backlog"):
             return None
         words = t("accepted and not yet delivered")
         return self._figure(

@@ -161,7 +161,7 @@ class _Chapter:
         if summary.session_ends:
             yield run_tables.outcomes(t("Sessions that the server ended"), summary.session_ends, t)
         if summary.diagnosis:
-            yield Prose(t("The server protects itself by limits that this run met:"))
+            yield Prose(t("Diagnosis: the server protects itself by limits, and this run met some of them."))
             yield run_tables.limits(summary.diagnosis, t)
 
     def _delivery(self, backlog: Figure | None) -> Iterator[Block]:

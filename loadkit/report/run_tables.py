@@ -85,7 +85,7 @@ def thresholds(lines: Sequence[ThresholdLine], t: Words) -> Block:
         text, tone = _PASSED[one.passed]
         seen = unobserved(one, t) if one.observed is None else observed(one)
         rows.append((one.metric, one.check, seen, Mark(t(text), tone)))
-    return Grid((t("threshold"), t("demanded"), t("observed"), t("result")), tuple(rows), "lllll")
+    return Grid((t("threshold"), t("demanded"), t("observed"), t("result")), tuple(rows), "llll")
 
 
 def run_card(run: Run, summary: Summary, t: Words) -> tuple[Block, ...]:
@@ -237,7 +237,7 @@ def outcomes(of: str, lines: Sequence[OutcomeLine], t: Words) -> Block:
         for one in lines
     )
     header = (t("class"), t("step"), t("code"), t("enhanced"), t("count"), t("share"), t("what it means"), t("reason"))
-    return Grid(header, rows, "lllrrrll", of)
+    return Grid(header, rows, "llllrrll", of)
 
 
 def _ending(one: OutcomeLine, t: Words) -> Mark:
