@@ -26,7 +26,9 @@ _Fit = TypeVar("_Fit")
 
 def is_ladder(folder: Path) -> bool:
     """Whether a folder is that of a search, or of several runs."""
-    return (folder / LADDER_FILE).is_file() or not (folder / RUN_FILE).is_file()
+    if (folder / LADDER_FILE).is_file():
+        return True
+    return not (folder / RUN_FILE).is_file() and any(folder.glob(f"*/{RUN_FILE}"))
 
 
 def ladder_view(folder: Path) -> LadderView:

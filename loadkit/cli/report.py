@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,13 +14,7 @@ from loadkit.cli._output import as_text, print_data, print_json, print_note, pri
 from loadkit.errors import RunFolderError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.console import RenderableType
-
-    from loadkit.measure.store import Run
-    from loadkit.measure.summary import Summary
-    from loadkit.report.page import Page
+    from loadkit.cli._reported import Reported
     from loadkit.report.words import Words
 
 EXAMPLES = """\
@@ -83,7 +76,9 @@ def report(
     A page (--type html) has everything in it and needs no network; several runs stand in one page. The summary of a
     run that was cut short is rebuilt from what it had written by then.
     """
-    found = _Found.of([find_run(run, results_dir) for run in runs])
+    from loadkit.cli._reported import reported
+
+    found = reported([find_run(run, results_dir) for run in runs])
     wanted = Form.JSON if as_json else form
     if wanted is Form.JSON and output is None:
         print_json(found.as_json())
@@ -100,56 +95,7 @@ def _words(lang: Language) -> Words:
     return Words(lang.value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What was named: runs, or one search.
-
-    Args:
-        folder: The first folder.
-        runs: Runs with their summaries.
-    """
-
-    folder: Path
-    runs: tuple[tuple[Run, Summary], ...]
-
-    @classmethod
-    def of(cls, folders: Sequence[Path]) -> _Found:
-        from loadkit.measure.store import open_run
-
-        opened = [open_run(folder) for folder in folders]
-        return cls(folders[0], tuple((run, _summary_of(run)) for run in opened))
-
-    def as_json(self) -> Any:
-        """One object for one, a list for several."""
-        told = [summary.to_dict() for _, summary in self.runs]
-        return told[0] if len(told) == 1 else told
-
-    def rendered(self) -> list[RenderableType]:
-        """As rich texts."""
-        from loadkit.report.text import render_summary
-
-        return [render_summary(summary, run.head) for run, summary in self.runs]
-
-    def page(self, t: Words) -> Page:
-        """As a page."""
-        from loadkit.report.run_page import run_page
-
-        return run_page([run for run, _ in self.runs], t)
-
-    def junit(self) -> str:
-        """As JUnit XML."""
-        from loadkit.report.junit import render_junit, suite_of
-
-        return render_junit([suite_of(run.head, summary) for run, summary in self.runs])
-
-    def markdown(self, t: Words) -> str:
-        """As Markdown."""
-        from loadkit.report.markdown import render_markdown
-
-        return "\n".join(render_markdown(run.head, summary, t) for run, summary in self.runs)
-
-
-def _write(found: _Found, form: Form, output: Path | None, t: Words) -> None:
+def _write(found: Reported, form: Form, output: Path | None, t: Words) -> None:
     """Write a report to a file, or to stdout where it is no file by nature."""
     text = _text_of(found, form, t)
     if output is None and form is Form.GITHUB and (summary := os.environ.get(STEP_SUMMARY)):
@@ -165,7 +111,7 @@ def _write(found: _Found, form: Form, output: Path | None, t: Words) -> None:
     print_data(str(path))
 
 
-def _text_of(found: _Found, form: Form, t: Words) -> str:
+def _text_of(found: Reported, form: Form, t: Words) -> str:
     if form is Form.HTML:
         from loadkit.report.page import render_page
 
@@ -181,10 +127,10 @@ def _text_of(found: _Found, form: Form, t: Words) -> str:
     return found.markdown(t)
 
 
-def _place(found: _Found, form: Form) -> Path:
+def _place(found: Reported, form: Form) -> Path:
     from loadkit.report.junit import FILE as JUNIT_FILE
 
-    if len(found.runs) > 1:
+    if found.folder is None:
         raise UsageError(f"several runs make one {form.value} file", hint="say where: -o FILE")
     return found.folder / (PAGE_FILE if form is Form.HTML else JUNIT_FILE)
 
@@ -210,12 +156,3 @@ def find_run(wanted: str, results_dir: Path) -> Path:
         if path.is_dir():
             return path
     raise RunFolderError(f"there is no run {wanted!r}", hint=f"loadkit list --results {results_dir} shows them")
-
-
-def _summary_of(run: Run) -> Summary:
-    from loadkit.measure.store import rebuild_summary
-
-    if run.head.complete:
-        return run.summary
-    print_note("this run was cut short; its summary is rebuilt from what it had written")
-    return rebuild_summary(run)

@@ -139,8 +139,8 @@ def limit(y: float, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
         {
             "text": escape(text),
             "xref": "paper",
-            "x": 1,
-            "xanchor": "right",
+            "x": 0.005,
+            "xanchor": "left",
             "y": y,
             "yanchor": "bottom",
             "showarrow": False,

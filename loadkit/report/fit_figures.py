@@ -46,19 +46,20 @@ def latency_figure(name: str, fit: LatencyFit, t: Words) -> Figure:
         curves[key] = column(t("{what} by the curve, ms", what=words), band.estimate, 1e3)
         curves[f"{key}high"] = column(t("{what} at most, ms", what=words), _finite(band.high), 1e3)
         seen[f"{key}seen"] = column(t("{what} seen, ms", what=words), fit.observed[1][:, style], 1e3)
-        bounds = t("{what}, {level} band", what=words, level=f"{fit.level:.0%}")
-        traces += area("rate", f"{key}low", f"{key}high", bounds, style)
-        traces.append(line("rate", key, t("{what} by the curve", what=words), style))
-        traces.append(_points("trial", f"{key}seen", t("{what}, trials", what=words), style))
+        traces += [one | {"showlegend": False} for one in area("rate", f"{key}low", f"{key}high", words, style)]
+        traces.append(line("rate", key, words, style))
+        traces.append(_points("trial", f"{key}seen", words, style) | {"showlegend": False})
+    bottom, top = 1e3 * fit.observed[1].min(), 1e3 * fit.observed[1].max()
     layout = {
         "hovermode": "closest",
-        "xaxis": {"title": {"text": t("rate, messages/s")}, "rangemode": "tozero"},
-        "yaxis": values_axis(t("ms"), logarithmic=True),
+        "xaxis": {"title": {"text": t("rate, messages/s")}, "range": [0, 1.08 * max(high, float(places[-1]))]},
+        "yaxis": values_axis(t("ms"), logarithmic=True, range=[math.log10(bottom / 2), math.log10(4 * top)]),
         **_upright(fit.capacity, f"C {shown(fit.capacity.value)}", float(places[-1])),
     }
     data = (Data(curves, t("Curves")), Data(seen, t("Trials")))
     says = t("Response time in milliseconds against the rate, with the fitted curves.")
-    return Figure(name, t("Response time against rate"), says, data, tuple(traces), layout)
+    note = t("Points are trials, lines the fitted curves, areas their {level} bands.", level=f"{fit.level:.0%}")
+    return Figure(name, t("Response time against rate"), says, data, tuple(traces), layout, note)
 
 
 def scalability_figure(name: str, fit: ScalabilityFit, axis: str, t: Words) -> Figure:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 from loadkit.report.thresholds import observed, unobserved
 
 if TYPE_CHECKING:
+    from loadkit.analysis.search import Search
     from loadkit.measure.store import RunHead
     from loadkit.measure.summary import Summary, ThresholdLine
 
@@ -42,14 +43,14 @@ class Suite:
         group: What test cases are sorted by.
         cases: The cases.
         duration_s: How long it took.
-        started_at: Unix time.
+        started_at: Unix time; None where it is not known.
     """
 
     name: str
     group: str
     cases: tuple[Case, ...]
     duration_s: float
-    started_at: float
+    started_at: float | None
 
 
 def suite_of(head: RunHead, summary: Summary) -> Suite:
@@ -66,6 +67,21 @@ def _cases(summary: Summary) -> Iterator[Case]:
         counts = {name: getattr(summary.ledger, name) for name in ("lost", "duplicated", "corrupted", "unexpected")}
         wrong = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
         yield Case("what arrived is what was accepted", wrong)
+
+
+def suite_of_search(name: str, scenario: str, search: Search) -> Suite:
+    """The goals of a search for capacity as test cases: met where a rate was found that surely meets them."""
+    from loadkit.report.capacity import bracket  # noqa: PLC0415 - brings scipy, which runs do without
+
+    cases = (
+        Case(
+            result.goal.text,
+            "" if result.lower_per_s is not None else bracket(result),
+            broken=result.upper_per_s is None,
+        )
+        for result in search.results()
+    )
+    return Suite(name, f"loadkit.{scenario}", tuple(cases), search.took_s, None)
 
 
 def _threshold(line: ThresholdLine) -> Case:
@@ -85,11 +101,9 @@ def render_junit(suites: Sequence[Suite]) -> str:
 
 
 def _add(root: ET.Element, suite: Suite) -> None:
-    facts = {
-        "name": _plain(suite.name),
-        "time": f"{suite.duration_s:.3f}",
-        "timestamp": f"{datetime.fromtimestamp(suite.started_at, UTC):%Y-%m-%dT%H:%M:%S}",
-    }
+    facts = {"name": _plain(suite.name), "time": f"{suite.duration_s:.3f}"}
+    if suite.started_at is not None:
+        facts["timestamp"] = f"{datetime.fromtimestamp(suite.started_at, UTC):%Y-%m-%dT%H:%M:%S}"
     element = ET.SubElement(root, "testsuite", facts | _totals(suite.cases))
     for case in suite.cases:
         one = ET.SubElement(element, "testcase", classname=_plain(suite.group), name=_plain(case.name), time="0")

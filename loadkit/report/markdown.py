@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from loadkit.report import run_tables
 from loadkit.report.advice import advice
-from loadkit.report.blocks import Grid, Mark
+from loadkit.report.blocks import Grid, Listing, Mark, Prose
 from loadkit.report.run_page import VERDICTS
 from loadkit.report.words import ENGLISH, Words
 from loadkit.units import format_duration
@@ -17,6 +17,8 @@ from loadkit.units import format_duration
 if TYPE_CHECKING:
     from loadkit.measure.store import RunHead
     from loadkit.measure.summary import Summary
+    from loadkit.report.blocks import Block
+    from loadkit.report.page import Page
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&])")
 _LISTED = 10
@@ -51,6 +53,32 @@ def _lines(head: RunHead, summary: Summary, t: Words) -> Iterator[str]:
     if isinstance(ended, Grid):
         yield from _folded(t("How messages ended"), table(ended))
     yield from _folded(t("To repeat the run"), ("```sh", shlex.join(head.command), "```"))
+
+
+def page_markdown(page: Page, sections: Container[str]) -> str:
+    """Parts of a page in Markdown: its texts and tables, without its figures.
+
+    Args:
+        page: The page.
+        sections: Ids of the parts.
+    """
+    lines: list[str] = []
+    for chapter in page.chapters:
+        lines += [f"## {plain(page.title)}: {plain(chapter.headline.word)} {plain(chapter.headline.text)}", ""]
+        for section in chapter.sections:
+            if section.name in sections:
+                lines += [f"### {plain(section.title)}", "", *_blocks(section.blocks)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
+    for block in blocks:
+        if isinstance(block, Prose):
+            yield from (plain(block.text), "")
+        elif isinstance(block, Listing):
+            yield from (*(f"- {plain(item)}" for item in block.items), "")
+        elif isinstance(block, Grid):
+            yield from (*table(block), "")
 
 
 def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:

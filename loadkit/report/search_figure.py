@@ -57,8 +57,8 @@ def search_figure(name: str, search: Search, place: int, result: GoalResult, t: 
         }
         data.append(Data(columns, t(says)))
         traces.append(_trace(number, t(says), says) | {"y": [max(share, floor) for share in shares]})
-    shape, words = limit(100 * goal.allowed, t("allowed: {share}", share=f"{goal.allowed:.4g}"))
-    words |= {"text": t("allowed: {share}", share=f"{100 * goal.allowed:.4g}%"), "y": math.log10(100 * goal.allowed)}
+    shape, words = limit(100 * goal.allowed, t("allowed: {share}", share=f"{100 * goal.allowed:.4g}%"))
+    words |= {"y": math.log10(100 * goal.allowed)}  # annotations stand at logarithms, shapes at values
     shapes, annotations = _bounds(result, t)
     layout: dict[str, Any] = {
         "hovermode": "closest",

@@ -37,7 +37,7 @@ const loadkit = (() => {
     return {paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: {l: 52, r: 16, t: 8, b: 40},
       font: {color: "var(--ink)", size: narrow ? 11 : 12.5, family: getComputedStyle(document.body).fontFamily},
       hovermode: "x unified", hoverlabel: {bgcolor: "var(--card)", bordercolor: "var(--rule)", font: {color: "var(--ink)"}},
-      legend: {orientation: "h", yanchor: "bottom", y: 1.02, x: 0}, separators: ".,", dragmode: narrow ? false : "zoom",
+      legend: {orientation: "h", yanchor: "bottom", y: 1.02, x: 0, traceorder: "normal"}, separators: ".,", dragmode: narrow ? false : "zoom",
       xaxis: axis, yaxis: axis, colorway: [1, 2, 3, 4, 5, 6].map(number => `var(--line-${number})`)};
   }
   // Ticks of an axis of seconds at whole minutes and hours, wherever it is zoomed to.
