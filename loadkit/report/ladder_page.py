@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from loadkit.analysis.results import Estimate
     from loadkit.analysis.scalability_fit import ScalabilityFit
     from loadkit.analysis.search import GoalResult, Search
+    from loadkit.analysis.search_trials import DoneTrial
     from loadkit.measure.ladder import Ladder
 
 _SHARES = (0.5, 0.7, 0.8, 0.9)
@@ -132,7 +133,7 @@ def _trials(view: LadderView, t: Words) -> Iterator[Block]:
     if view.search is not None:
         goals = view.search.settings.goals
         header = (t("trial"), t("why"), t("rate"), t("for"), t("messages"), *(goal.text for goal in goals))
-        rows = tuple(tuple(trial_words(view.search, done, t)) for done in view.search.done)
+        rows = tuple(_trial_row(view.search, done, t) for done in view.search.done)
         yield Grid(header, rows, "rlrrr" + "l" * len(goals))
     elif view.ladder.rates:
         names = [quantile_name(quantile) for quantile in view.ladder.quantiles]
@@ -148,6 +149,12 @@ def _trials(view: LadderView, t: Words) -> Iterator[Block]:
     if view.ladder.left_out:
         left = tuple((one.run, one.reason) for one in view.ladder.left_out)
         yield Grid((t("run"), t("reason")), left, "ll", t("Left out of the curves"))
+
+
+def _trial_row(search: Search, done: DoneTrial, t: Words) -> tuple[str, ...]:
+    words = trial_words(search, done, t)
+    # Why a trial is void needs more room than its number of messages.
+    return (*words[:4], NONE, words[4], *words[6:]) if done.seen.invalid else words
 
 
 def _latency(fit: LatencyFit | None, t: Words) -> Iterator[Block]:

@@ -96,7 +96,7 @@ def run_card(run: Run, summary: Summary, t: Words) -> tuple[Block, ...]:
     pairs = [
         (t("scenario"), head.scenario),
         (t("target"), head.target),
-        (t("started"), f"{started:%Y-%m-%d %H:%M:%S} UTC"),
+        (t("began"), f"{started:%Y-%m-%d %H:%M:%S} UTC"),
         (t("duration"), format_duration(summary.duration_s)),
         (t("load"), t("open: by a schedule") if summary.open_loop else t("closed: as replies come")),
         (t("seed"), str(facts["seed"])),
