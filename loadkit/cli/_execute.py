@@ -23,6 +23,8 @@ from loadkit.drive.results import RunRequest
 from loadkit.drive.runner import run as drive
 from loadkit.errors import ExitCode, UsageError
 from loadkit.measure.store import open_run
+from loadkit.report.junit import FILE as JUNIT_FILE
+from loadkit.report.junit import render_junit, suite_of
 from loadkit.report.text import render_summary
 from loadkit.scenario.channels import leave_out_missing, with_addresses
 from loadkit.scenario.guardrails import TargetAddress, parse_sink_url
@@ -187,9 +189,11 @@ def _drive(scenario: Scenario, source_text: str, options: RunOptions, far_end: _
 
 def _show(folder: Path, options: RunOptions) -> ExitCode:
     run = open_run(folder)
+    summary = run.summary
+    (folder / JUNIT_FILE).write_text(render_junit([suite_of(run.head, summary)]), encoding="utf-8")
     if options.as_json:
-        print_json(run.summary.to_dict())
+        print_json(summary.to_dict())
     else:
-        print_summary(render_summary(run.summary, run.head))
+        print_summary(render_summary(summary, run.head))
     print_note(f"run: {folder}")
     return ExitCode(run.head.exit_code)

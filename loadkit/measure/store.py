@@ -86,6 +86,15 @@ class Run:
     facts: dict[str, Any]
 
     @property
+    def plan(self) -> RunPlan:
+        """Its stages and kinds."""
+        return plan_from_dict(self.facts["plan"])
+
+    def table(self, name: str) -> Any:
+        """One of its tables, ``timeline``, ``generator``, ``delivery`` or ``target``; None where there is none."""
+        return read_table(self.head.path / name)
+
+    @property
     def target(self) -> Observed | None:
         """What was seen of the target's host; None where nobody looked.
 
@@ -93,7 +102,7 @@ class Run:
             RunFolderError: If that is damaged.
         """
         path = self.head.path / TARGET_FILE
-        table = read_table(self.head.path / TARGET)
+        table = self.table(TARGET)
         if table is None or not path.exists():
             return None
         told = read_json(path)
@@ -176,15 +185,8 @@ def rebuild_summary(run: Run) -> Summary:
         RunFolderError: If the folder has no timeline, or a file of it is damaged.
     """
     path, facts = run.head.path, run.facts
-    plan = plan_from_dict(facts["plan"])
-    timeline, generator = read_table(path / TIMELINE), read_table(path / GENERATOR)
-    if timeline is None:
-        raise RunFolderError(f"{path} has no timeline", hint="the run ended before its first second was over")
-    rows = timeline_rows(plan, timeline)
-    last_s = float(rows["second"].max()) + 1
-    duration_s = facts.get("duration_s", last_s)
-    counters = Counters(plan)
-    counters.add(rows, complete_s=duration_s if run.head.complete else last_s)
+    statistics, duration_s = _read_statistics(run)
+    generator = run.table(GENERATOR)
     outcomes_file = path / OUTCOMES_FILE
     outcomes = read_json(outcomes_file) if outcomes_file.exists() else []
     ledger = read_json(path / LEDGER_FILE) if run.head.complete else None
@@ -193,7 +195,7 @@ def rebuild_summary(run: Run) -> Summary:
     except (KeyError, TypeError, ValueError) as error:
         raise RunFolderError(f"{path / LEDGER_FILE} is no ledger: {error}", hint="the run folder is damaged") from error
     return summarize(
-        RunStatistics(plan, read_histograms(path / HISTOGRAM_FILE), counters),
+        statistics,
         [_outcome_from_dict(one) for one in outcomes],
         [GeneratorSample(**row) for row in generator.to_pylist()] if generator is not None else [],
         [parse_threshold(metric, check) for metric, check in facts["thresholds"]],
@@ -201,8 +203,30 @@ def rebuild_summary(run: Run) -> Summary:
         interrupted=not run.head.complete or run.head.verdict == "interrupted",
         delivery=delivery,
         workers=_read_workers(path / WORKERS_FILE),
-        target=None if run.target is None else summarize_target(run.target, plan, duration_s),
+        target=None if run.target is None else summarize_target(run.target, statistics.plan, duration_s),
     )
+
+
+def read_statistics(run: Run) -> RunStatistics:
+    """The histograms and counters of a run.
+
+    Raises:
+        RunFolderError: If the folder has no timeline, or a file of it is damaged.
+    """
+    return _read_statistics(run)[0]
+
+
+def _read_statistics(run: Run) -> tuple[RunStatistics, float]:
+    """Histograms and counters, and how many seconds the run lasted as far as it was written."""
+    plan, timeline = run.plan, run.table(TIMELINE)
+    if timeline is None:
+        raise RunFolderError(f"{run.head.path} has no timeline", hint="the run ended before its first second was over")
+    rows = timeline_rows(plan, timeline)
+    last_s = float(rows["second"].max()) + 1
+    duration_s: float = run.facts.get("duration_s", last_s)
+    counters = Counters(plan)
+    counters.add(rows, complete_s=duration_s if run.head.complete else last_s)
+    return RunStatistics(plan, read_histograms(run.head.path / HISTOGRAM_FILE), counters), duration_s
 
 
 def _read_workers(path: Path) -> list[WorkerRecord]:

@@ -54,10 +54,12 @@ class Facts:
 
     Args:
         pairs: Name and value, plain texts.
+        wide: Whether values are sentences.
     """
 
     form: ClassVar[str] = "facts"
     pairs: tuple[tuple[str, str], ...]
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,10 @@ class Grid:
     rows: tuple[tuple[str | Mark, ...], ...]
     layout: str
     caption: str = ""
+
+    def __post_init__(self) -> None:
+        if {len(self.header), *map(len, self.rows)} != {len(self.layout)}:
+            raise ValueError(f"rows of {self.header} are not {len(self.layout)} cells long")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,33 @@ from rich.table import Table
 from rich.text import Text
 
 from loadkit.analysis.evidence import Bound
+from loadkit.analysis.goals import Criterion
 from loadkit.analysis.search import Books, GoalResult, Search
 from loadkit.analysis.search_trials import DoneTrial, Purpose
 from loadkit.report.tables import share
+from loadkit.report.words import ENGLISH, Words, marked
 from loadkit.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-_SIGNS = {Bound.LOWER: "meets it", Bound.UPPER: "too much", Bound.OPEN: "open", Bound.UNDECIDED: "undecided"}
+SIGNS = {
+    Bound.LOWER: marked("meets it"),
+    Bound.UPPER: marked("too much"),
+    Bound.OPEN: marked("open"),
+    Bound.UNDECIDED: marked("undecided"),
+}
+PURPOSES = {
+    Purpose.RAMP: marked("ramp"),
+    Purpose.SEARCH: marked("search"),
+    Purpose.CONFIRM: marked("confirm"),
+    Purpose.CHECK: marked("check"),
+}
+CRITERIA = {
+    Criterion.LATENCY: marked("latency"),
+    Criterion.ERRORS: marked("errors"),
+    Criterion.BACKLOG: marked("backlog"),
+}
 
 
 def rate_text(rate_per_s: float | None) -> str:
@@ -29,18 +47,23 @@ def rate_text(rate_per_s: float | None) -> str:
     return f"{rate_per_s:,.{digits}f}/s"
 
 
-def trial_words(search: Search, done: DoneTrial) -> tuple[str, ...]:
+def trial_words(search: Search, done: DoneTrial, t: Words = ENGLISH) -> tuple[str, ...]:
     """A trial as cells: number, why, rate, messages, then for each goal what was bad and what the load is by now."""
     seen, trial = done.seen, done.trial
-    head = (str(trial.number), trial.purpose.value, rate_text(trial.rate_per_s), format_duration(trial.duration_s))
+    head = (
+        str(trial.number),
+        t(PURPOSES[trial.purpose]),
+        rate_text(trial.rate_per_s),
+        format_duration(trial.duration_s),
+    )
     if seen.invalid:
-        return (*head, f"void: {seen.invalid}", *("" for _ in search.settings.goals))
+        return (*head, t("void: {why}", why=seen.invalid), *("" for _ in search.settings.goals))
     books, total = Books.of(search), sum(seen.offered)
     cells = []
     for place, bad in enumerate(seen.bad):
         evidence = books.evidence[place].get(trial.step)
-        word = "" if evidence is None or trial.purpose is Purpose.CHECK else f" {_SIGNS[evidence.bound]}"
-        cells.append(f"{share(sum(bad), total)} bad{word}")
+        word = "" if evidence is None or trial.purpose is Purpose.CHECK else f" {t(SIGNS[evidence.bound])}"
+        cells.append(t("{share} bad", share=share(sum(bad), total)) + word)
     return (*head, f"{total:,}", *cells)
 
 
@@ -57,38 +80,54 @@ def render_trials(search: Search) -> Table:
 def render_results(search: Search) -> RenderableType:
     """What is known of each goal, and what the checks around the result saw."""
     results = search.results()
-    lowest = min((result.lower_per_s for result in results if result.lower_per_s is not None), default=None)
+    lowest = lowest_of(results)
     lines = [line for result in results for line in _result_lines(result, lowest)]
     return Group(*lines, *_check_lines(search))
 
 
 def _result_lines(result: GoalResult, lowest: float | None) -> Iterator[Text]:
-    yield Text.assemble((result.goal.text, "bold"), f": {_bracket(result)}")
-    facts = [f"{result.trials} trials"]
+    yield Text.assemble((result.goal.text, "bold"), f": {bracket(result)}")
+    yield Text(f"  {'; '.join(facts_of(result, lowest))}")
+
+
+def facts_of(result: GoalResult, lowest: float | None, t: Words = ENGLISH) -> Iterator[str]:
+    """What to know with the bracket of a goal.
+
+    Args:
+        result: What is known of the goal.
+        lowest: The smallest lower bound of all goals, or None.
+        t: The language.
+    """
+    yield t("{count} trials", count=result.trials)
     if result.void:
-        facts.append(f"{result.void} void")
+        yield t("{count} void", count=result.void)
     if result.out_of_reach_per_s is not None:
-        facts.append(f"the load generator can't drive {rate_text(result.out_of_reach_per_s)}")
+        yield t("the load generator can't drive {rate}", rate=rate_text(result.out_of_reach_per_s))
     if result.undecided_per_s:
-        facts.append(f"undecided at {', '.join(map(rate_text, result.undecided_per_s))}")
+        yield t("undecided at {rates}", rates=", ".join(map(rate_text, result.undecided_per_s)))
     # The smallest of the goals' bounds is the capacity, and it alone is confirmed.
     if result.lower_per_s is not None and result.lower_per_s == lowest:
-        facts.append("confirmed by a longer trial" if result.confirmed else "NOT CONFIRMED")
-    yield Text(f"  {'; '.join(facts)}")
+        yield t("confirmed by a longer trial") if result.confirmed else t("NOT CONFIRMED")
 
 
-def _bracket(result: GoalResult) -> str:
+def lowest_of(results: Sequence[GoalResult]) -> float | None:
+    """The smallest lower bound of all goals, which is the capacity; None if no goal has one."""
+    return min((result.lower_per_s for result in results if result.lower_per_s is not None), default=None)
+
+
+def bracket(result: GoalResult, t: Words = ENGLISH) -> str:
+    """The bracket of a goal in words."""
     if result.lower_per_s is None and result.upper_per_s is None:
-        return "nothing is known"
+        return t("nothing is known")
+    lower, upper = rate_text(result.lower_per_s), rate_text(result.upper_per_s)
+    why = t(", which {criterion} rules out", criterion=t(CRITERIA[result.criterion])) if result.criterion else ""
     if result.lower_per_s is None:
-        why = f", which {result.criterion.value} rules out" if result.criterion else ""
-        return f"no rate was found that surely meets it; {rate_text(result.upper_per_s)} is too much{why}"
+        return t("no rate was found that surely meets it; {upper} is too much{why}", upper=upper, why=why)
     if result.upper_per_s is None:
-        return f"at least {rate_text(result.lower_per_s)}"
+        return t("at least {lower}", lower=lower)
     assert result.width is not None
-    why = f", which {result.criterion.value} rules out" if result.criterion else ""
-    upper = rate_text(result.upper_per_s)
-    return f"{rate_text(result.lower_per_s)}, and less than {upper}{why} (width {result.width:.1%})"
+    width = f"{result.width:.1%}"
+    return t("{lower}, and less than {upper}{why} (width {width})", lower=lower, upper=upper, why=why, width=width)
 
 
 def _check_lines(search: Search) -> Iterator[Text]:

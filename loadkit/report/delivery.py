@@ -10,10 +10,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from loadkit.report.tables import Row, figure_table, figures, spaced, table, with_unit
+from loadkit.report.words import ENGLISH, Words
 from loadkit.units import format_rate
 
 if TYPE_CHECKING:
-    from loadkit.measure.delivery import DeliveryCourse
+    from loadkit.measure.delivery import Backlog, DeliveryCourse
     from loadkit.measure.reconciliation import Reconciliation
     from loadkit.measure.summary import Summary
 
@@ -40,54 +41,101 @@ def delivery_section(summary: Summary, ledger: Reconciliation) -> RenderableType
 
 
 def _course(summary: Summary, course: DeliveryCourse) -> Iterator[Text]:
+    for sentence, alarming in course_sentences(summary, course):
+        yield Text(f"! {sentence}", "yellow") if alarming else Text(sentence)
+
+
+def course_sentences(summary: Summary, course: DeliveryCourse, t: Words = ENGLISH) -> Iterator[tuple[str, bool]]:
+    """How mail arrived over time, in sentences, each with whether it is alarming.
+
+    Args:
+        summary: What the run came to.
+        course: Its course.
+        t: The language.
+    """
     of_mail = [line.accepted_per_s for line in summary.channels if line.protocol == "smtp"]
-    accepted, backlog = of_mail[0] if of_mail else summary.flows["accepted"].per_s, course.backlog
+    accepted = of_mail[0] if of_mail else summary.flows["accepted"].per_s
     if accepted is not None and course.delivered_per_s is not None:
-        delivered = format_rate(course.delivered_per_s)
-        yield Text(f"In the measured stages accepted at {format_rate(accepted)}, delivered at {delivered}.")
-    slope = ""
-    if backlog.slope_per_s is not None:
-        slope = (
-            f", rising by {backlog.slope_per_s:,.2f}/s "
-            f"(95 %: {backlog.slope_low_per_s:,.2f}/s to {backlog.slope_high_per_s:,.2f}/s)"
+        yield (
+            t(
+                "In the measured stages accepted at {accepted}, delivered at {delivered}.",
+                accepted=format_rate(accepted),
+                delivered=format_rate(course.delivered_per_s),
+            ),
+            False,
         )
-    yield Text(f"Backlog: {backlog.end:,} at the end of arrivals, {backlog.max:,} at most{slope}.")
-    if backlog.grows:
-        yield Text("! The backlog grows: mail is accepted faster than it is delivered.", "yellow")
+    yield _backlog(course.backlog, t), False
+    if course.backlog.grows:
+        yield t("The backlog grows: mail is accepted faster than it is delivered."), True
     if not course.drained:
-        yield Text("! Not drained: the wait ended before everything accepted had arrived.", "yellow")
+        yield t("Not drained: the wait ended before everything accepted had arrived."), True
     elif course.drain_s is not None:
-        yield Text(f"Drained: the last delivery came {with_unit(course.drain_s)} after the last accepting reply.")
+        drain = with_unit(course.drain_s)
+        yield t("Drained: the last delivery came {drain} after the last accepting reply.", drain=drain), False
     if course.clock_behind:
-        yield Text(
-            f"! {course.clock_behind:,} arrived before they were sent: the sink's clock is behind this one, and the "
-            "times until arrival are too short.",
-            "yellow",
+        yield (
+            t(
+                "{count} arrived before they were sent: the sink's clock is behind this one, and the times until "
+                "arrival are too short.",
+                count=f"{course.clock_behind:,}",
+            ),
+            True,
         )
+
+
+def _backlog(backlog: Backlog, t: Words) -> str:
+    end, most = f"{backlog.end:,}", f"{backlog.max:,}"
+    if backlog.slope_per_s is None:
+        return t("Backlog: {end} at the end of arrivals, {most} at most.", end=end, most=most)
+    return t(
+        "Backlog: {end} at the end of arrivals, {most} at most, rising by {slope}/s (95 %: {low}/s to {high}/s).",
+        end=end,
+        most=most,
+        slope=f"{backlog.slope_per_s:,.2f}",
+        low=f"{backlog.slope_low_per_s:,.2f}",
+        high=f"{backlog.slope_high_per_s:,.2f}",
+    )
 
 
 def _counts(ledger: Reconciliation, *, drained: bool) -> RenderableType:
-    ranges = _ranges(ledger.lost_ranges)
-    rows = [
-        ("accepted by the target", ledger.accepted, ""),
-        ("delivered to the sink", ledger.delivered, ""),
-        ("lost", ledger.lost, ranges) if drained else ("not arrived", ledger.lost, f"within the drain time; {ranges}"),
-        ("duplicated", ledger.duplicated, ""),
-        ("corrupted", ledger.corrupted, "delivered with another body than was sent"),
-        ("unexpected", ledger.unexpected, "delivered, though refused or never sent"),
-        ("unanswered", ledger.unanswered, "delivered, though the final reply never came"),
-        ("unknown", ledger.unknown, "delivered without a usable id"),
-    ]
-    if ledger.unreported:
-        rows.append(("unreported", ledger.unreported, "delivered, and their worker was lost before it told of them"))
+    rows = ledger_rows(ledger, drained=drained)
     return table("wrw", ((name, f"{count:,}", Text(note if count else "", "dim")) for name, count, note in rows))
 
 
-def _ranges(ranges: Sequence[tuple[int, int, int]]) -> str:
+def ledger_rows(ledger: Reconciliation, *, drained: bool, t: Words = ENGLISH) -> list[tuple[str, int, str]]:
+    """Accepted against delivered: name, count and what it means or where.
+
+    Args:
+        ledger: The counts.
+        drained: Whether all that was accepted had arrived when the wait for it ended.
+        t: The language.
+    """
+    ranges = _ranges(ledger.lost_ranges, t)
+    late = t("within the drain time; {ranges}", ranges=ranges)
+    rows = [
+        (t("accepted by the target"), ledger.accepted, ""),
+        (t("delivered to the sink"), ledger.delivered, ""),
+        (t("lost"), ledger.lost, ranges) if drained else (t("not arrived"), ledger.lost, late),
+        (t("duplicated"), ledger.duplicated, ""),
+        (t("corrupted"), ledger.corrupted, t("delivered with another body than was sent")),
+        (t("unexpected"), ledger.unexpected, t("delivered, though refused or never sent")),
+        (t("unanswered"), ledger.unanswered, t("delivered, though the final reply never came")),
+        (t("unknown"), ledger.unknown, t("delivered without a usable id")),
+    ]
+    if ledger.unreported:
+        note = t("delivered, and their worker was lost before it told of them")
+        rows.append((t("unreported"), ledger.unreported, note))
+    return rows
+
+
+def _ranges(ranges: Sequence[tuple[int, int, int]], t: Words) -> str:
     by_sender = groupby(ranges[:_LISTED_RANGES], key=lambda one: one[0])
-    texts = [f"sender {sender}: {', '.join(_range(*one[1:]) for one in group)}" for sender, group in by_sender]
+    texts = [
+        t("sender {number}: {ranges}", number=sender, ranges=", ".join(_range(*one[1:]) for one in group))
+        for sender, group in by_sender
+    ]
     if len(ranges) > _LISTED_RANGES:
-        texts.append("more in ledger.json")
+        texts.append(t("more in ledger.json"))
     return "; ".join(texts)
 
 

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from loadkit.report.tables import NONE, table
+from loadkit.report.words import ENGLISH, Words
 from loadkit.units import format_size
 
 if TYPE_CHECKING:
@@ -64,12 +65,26 @@ def render_demand(fit: DemandFit, *, shared: bool) -> RenderableType:
         fit: The fit.
         shared: Whether load generator and target shared a machine.
     """
-    limit = fit.resources[0].limit
-    rows = [_row(one, fit.highest) for one in fit.resources]
-    header = ("", "at rest", "ms per message", f"at {fit.highest:,.0f}/s", f"reaches {limit:.0%} at")
-    parts = [Text(sentence) for sentence in _sentences(fit, shared=shared)]
-    body = Group(table("lrrrr", rows, header), *parts)
+    parts = [Text(sentence) for sentence in demand_sentences(fit, shared=shared)]
+    body = Group(table("lrrrr", demand_rows(fit), demand_header(fit)), *parts)
     return Group(Text(f"BOTTLENECK, INTERVALS AT {fit.level:.0%}", "bold"), Padding(body, (0, 0, 0, 2)))
+
+
+def demand_header(fit: DemandFit, t: Words = ENGLISH) -> tuple[str, ...]:
+    """Names of the columns of `demand_rows`."""
+    highest, limit = f"{fit.highest:,.0f}/s", f"{fit.resources[0].limit:.0%}"
+    return (
+        "",
+        t("at rest"),
+        t("ms per message"),
+        t("at {rate}", rate=highest),
+        t("reaches {limit} at", limit=limit),
+    )
+
+
+def demand_rows(fit: DemandFit) -> list[tuple[str, ...]]:
+    """The resources of a node: use at rest, demand, use at the highest rate, and the rate that the limit allows."""
+    return [_row(one, fit.highest) for one in fit.resources]
 
 
 def _row(one: ResourceDemand, highest_per_s: float) -> tuple[str, ...]:
@@ -92,17 +107,27 @@ def _span(one: Estimate, factor: float, digits: int) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def _sentences(fit: DemandFit, *, shared: bool) -> Iterator[str]:
+def demand_sentences(fit: DemandFit, *, shared: bool, t: Words = ENGLISH) -> Iterator[str]:
+    """Which resource gives out first, and what to know with that.
+
+    Args:
+        fit: The fit.
+        shared: Whether load generator and target shared a machine.
+        t: The language.
+    """
     first = fit.bottleneck
     if first is None:
-        yield "No resource surely feels the load: measure at higher rates, or for longer."
+        yield t("No resource surely feels the load: measure at higher rates, or for longer.")
     else:
-        yield (
-            f"{first.resource} gives out first: {first.limit:.0%} of it at {first.cap.value:,.0f} messages/s, "
-            f"{first.cap.value / fit.highest:.1f} times the highest rate measured."
+        yield t(
+            "{resource} gives out first: {limit} of it at {rate} messages/s, {times} times the highest rate measured.",
+            resource=first.resource,
+            limit=f"{first.limit:.0%}",
+            rate=f"{first.cap.value:,.0f}",
+            times=f"{first.cap.value / fit.highest:.1f}",
         )
     vague = [one.resource for one in fit.resources if one.demand.low <= 0]
     if vague and first is not None:
-        yield f"Not surely moved by the load: {', '.join(vague)}."
+        yield t("Not surely moved by the load: {resources}.", resources=", ".join(vague))
     if shared:
-        yield "Load generator and target shared a machine: its own CPU is taken off, what it slowed down is not."
+        yield t("Load generator and target shared a machine: its own CPU is taken off, what it slowed down is not.")

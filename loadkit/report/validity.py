@@ -11,6 +11,7 @@ from rich.text import Text
 from loadkit.measure.reason import Blame
 from loadkit.measure.summary import SCHEDULED
 from loadkit.report.tables import NONE, milliseconds, share, table, with_unit
+from loadkit.report.words import ENGLISH, Words, marked
 from loadkit.smtp.outcome import OutcomeClass
 from loadkit.units import format_rate, format_size
 
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 _NOTABLE_WAIT = 0.1
 _NOTABLE_CPU_WAIT = 0.05
 _ANSWERS = {
-    Blame.SERVER: "The generator kept up: what is slow or refused below is the target's.",
-    Blame.TOOL: "The tool: the load generator or its machine was the limit, so blame nothing below on the target.",
-    Blame.UNKNOWN: "It can't be told: the measurement is not valid, so blame nothing below on the target.",
+    Blame.SERVER: marked("The generator kept up: what is slow or refused below is the target's."),
+    Blame.TOOL: marked(
+        "The tool: the load generator or its machine was the limit, so blame nothing below on the target."
+    ),
+    Blame.UNKNOWN: marked("It can't be told: the measurement is not valid, so blame nothing below on the target."),
 }
 
 
@@ -31,9 +34,7 @@ def validity_section(summary: Summary) -> RenderableType:
     validity = summary.validity
     state = Text("VALID", "green") if validity.valid else Text("INVALID", "bold yellow")
     reasons = [Text(f"! {reason}", "yellow") for reason in validity.reasons]
-    return Group(
-        state, *reasons, "", _flows(summary), "", _generator(summary.generator), Text(_tool_or_server(summary))
-    )
+    return Group(state, *reasons, "", _flows(summary), "", _generator(summary.generator), Text(tool_or_server(summary)))
 
 
 def _flows(summary: Summary) -> RenderableType:
@@ -64,22 +65,28 @@ def _generator(generator: Generator) -> Text:
     )
 
 
-def _tool_or_server(summary: Summary) -> str:
+def tool_or_server(summary: Summary, t: Words = ENGLISH) -> str:
+    """The answer to the question whose the numbers are, with what to know beside it."""
     blame = summary.validity.blame
-    return " ".join(("Tool or server?", _ANSWERS[blame], *(_caveats(summary) if blame is Blame.SERVER else ())))
+    caveats = _caveats(summary, t) if blame is Blame.SERVER else ()
+    return " ".join((t("Tool or server?"), t(_ANSWERS[blame]), *caveats))
 
 
-def _caveats(summary: Summary) -> Iterator[str]:
+def _caveats(summary: Summary, t: Words) -> Iterator[str]:
     response_s, wait_s = summary.response_time.mean_s, summary.wait.mean_s
     if summary.open_loop and response_s and wait_s and wait_s >= _NOTABLE_WAIT * response_s:
-        yield (
-            f"But of {milliseconds(response_s)} ms mean response time {milliseconds(wait_s)} ms were spent waiting "
-            "for a free session: the target is too slow for this rate, or sessions.max too small."
+        yield t(
+            "But of {response} ms mean response time {wait} ms were spent waiting for a free session: the target is "
+            "too slow for this rate, or sessions.max too small.",
+            response=milliseconds(response_s),
+            wait=milliseconds(wait_s),
         )
     if not summary.open_loop:
-        yield "A slow target also got less load, for sessions wait for its replies: these times don't hold for a rate."
+        yield t(
+            "A slow target also got less load, for sessions wait for its replies: these times don't hold for a rate."
+        )
     ours = sum(line.count for line in summary.outcomes if line.kind == OutcomeClass.CLIENT)
     if ours:
-        yield f"But {ours:,} failed on this side: client, below."
+        yield t("But {count} failed on this side: client, below.", count=f"{ours:,}")
     if summary.diagnosis:
-        yield "It protects itself by limits: see DIAGNOSIS."
+        yield t("It protects itself by limits: see DIAGNOSIS.")

@@ -37,18 +37,45 @@ const loadkit = (() => {
     return {paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: {l: 52, r: 16, t: 8, b: 40},
       font: {color: "var(--ink)", size: narrow ? 11 : 12.5, family: getComputedStyle(document.body).fontFamily},
       hovermode: "x unified", hoverlabel: {bgcolor: "var(--card)", bordercolor: "var(--rule)", font: {color: "var(--ink)"}},
-      legend: {orientation: "h", yanchor: "bottom", y: 1.02, x: 0}, separators: ".,", dragmode: narrow ? false : "zoom",
+      legend: {orientation: "h", yanchor: "bottom", y: 1.02, x: 0, traceorder: "normal"}, separators: ".,", dragmode: narrow ? false : "zoom",
       xaxis: axis, yaxis: axis, colorway: [1, 2, 3, 4, 5, 6].map(number => `var(--line-${number})`)};
+  }
+  // Ticks of an axis of seconds at whole minutes and hours, wherever it is zoomed to.
+  const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
+  function clock(seconds) {
+    const two = value => String(value).padStart(2, "0");
+    const hours = Math.floor(seconds / 3600), minutes = Math.floor(seconds / 60) % 60, rest = seconds % 60;
+    return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+  }
+  function elapsedTicks([begin, end], width) {
+    const step = steps.find(one => (end - begin) / one <= Math.max(width / 90, 3)) || 86400 * Math.ceil((end - begin) / 604800);
+    const values = [];
+    for (let at = Math.max(0, Math.ceil(begin / step)) * step; at <= end; at += step) values.push(at);
+    return {tickmode: "array", tickvals: values, ticktext: values.map(clock)};
+  }
+  function keepTicks(place) {
+    place.on("plotly_relayout", change => {
+      const axis = place.layout.xaxis;
+      if ("xaxis.tickvals" in change || !place.layout.meta || !place.layout.meta.elapsed) return;
+      const ticks = elapsedTicks(axis.range, place.clientWidth);
+      Plotly.relayout(place, {"xaxis.tickmode": "array", "xaxis.tickvals": ticks.tickvals, "xaxis.ticktext": ticks.ticktext});
+    });
   }
   function draw(figure) {
     const place = document.getElementById(figure.name);
     if (!place) return;
     const style = getComputedStyle(root), columns = columnsOf(figure), narrow = place.clientWidth < 560;
     const layout = merged(baseLayout(narrow), figure.layout);
+    if (layout.meta && layout.meta.elapsed) {
+      Object.assign(layout.xaxis, elapsedTicks(layout.xaxis.range, place.clientWidth),
+        {unifiedhovertitle: {text: "%{x:,} s"}});
+    }
+    const first = !place.classList.contains("js-plotly-plot");
     if (figure.layout.height) place.style.height = `${figure.layout.height}px`;
     Plotly.react(place, resolved(figure.traces, columns, style), resolved(layout, columns, style),
       {responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover",
         modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"]});
+    if (first) keepTicks(place);
   }
   const drawAll = () => figures.forEach(draw);
   // One figure at a time, so that the text can be read and scrolled before all are drawn.
