@@ -109,3 +109,9 @@ class TableError(ScenarioError):
     """A table of measurements is wrong; holds every problem found, as for a scenario."""
 
     place = "the table; nothing was fitted"
+
+
+class CatalogError(ScenarioError):
+    """A catalogue of prices is wrong; holds every problem found, as for a scenario."""
+
+    place = "the catalogue; nothing was priced"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loadkit.plan.prices import Price
 
@@ -22,6 +22,7 @@ class InstanceType:
         monthly: Subscription by the month, per month; None where unknown.
         yearly: Subscription for a year, per month; None where unknown.
         spot_factor: Spot price over hourly price; None where unknown.
+        other_hourly: Hourly prices read elsewhere, which no plan takes but a check compares.
     """
 
     name: str
@@ -34,6 +35,7 @@ class InstanceType:
     monthly: Price | None
     yearly: Price | None
     spot_factor: float | None
+    other_hourly: tuple[Price, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +162,8 @@ class Catalog:
 
     Args:
         name: Of the catalogue, or of those put together.
-        currency: ISO 4217 code of its prices; a plan adds up one currency only.
-        region: Region of its prices.
+        currency: ISO 4217 code of its prices; a plan adds up one currency only; empty where it has no prices.
+        region: Region of its prices; empty where it has none.
         instance_types: Servers.
         disks: Block storage.
         storage_classes: Object storage.
@@ -171,6 +173,7 @@ class Catalog:
         tiers: Service levels.
         service_availability: Availability that the provider promises, by part: ``instance``, ``load_balancer``, ...;
             empty where none is known.
+        availability_sources: Where each of these was read, by part.
     """
 
     name: str
@@ -184,3 +187,4 @@ class Catalog:
     mail_services: dict[str, MailService]
     tiers: dict[str, Tier]
     service_availability: dict[str, float]
+    availability_sources: dict[str, str] = field(default_factory=dict)

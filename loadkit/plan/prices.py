@@ -34,8 +34,8 @@ class Price:
     Args:
         amount: Exact, in the currency's main unit.
         currency: ISO 4217 code.
-        unit: What is priced, in the words of FOCUS: ``Hours``, ``Months``, ``GiB-Hours``, ``GiB-Months``, ``GB``,
-            ``LCU-Hours``, ``Mbps-Months``, ``1000 Messages``, ``10000 Requests``.
+        unit: What is priced, in the words of FOCUS: ``Hours``, ``Months``, ``GiB-Hours``, ``GiB-Months``,
+            ``GB-Months``, ``GB``, ``LCU-Hours``, ``Mbps-Months``, ``1000 Messages``, ``10000 Requests``.
         region: Region that it holds in, such as ``cn-hangzhou``; ``cn`` for the mainland where no more is known.
         as_of: Day of the price; None if it is undated.
         source: Where it was read.
