@@ -14,7 +14,7 @@ EXAMPLES = """\
   loadkit schema scenario > scenario.schema.json
   loadkit schema profile > profile.schema.json"""
 
-Kind = Literal["scenario", "part", "profile", "provider"]
+Kind = Literal["scenario", "part", "profile", "provider", "policy"]
 
 # Name of the file's kind to the module and the name of its model.
 MODELS: dict[Kind, tuple[str, str]] = {
@@ -22,6 +22,7 @@ MODELS: dict[Kind, tuple[str, str]] = {
     "part": ("loadkit.scenario.schema", "Scenario"),
     "profile": ("sinks.behaviour.profile", "Profile"),
     "provider": ("loadkit.scenario.limits", "Provider"),
+    "policy": ("loadkit.plan.policy_schema", "PolicyFile"),
 }
 
 
@@ -30,7 +31,8 @@ def schema(
         Kind,
         typer.Argument(
             metavar="KIND",
-            help="scenario, part (what scenarios include), profile (how a sink behaves) or provider (its limits).",
+            help="scenario, part (what scenarios include), profile (how a sink behaves), provider (its limits) or "
+            "policy (how fleets follow their load).",
         ),
     ] = "scenario",
     *,

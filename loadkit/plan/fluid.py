@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from loadkit.plan.queue_moments import Floats, Flow, Moments, advance, waiting_probability, waiting_tail
+from loadkit.plan.queue_moments import Floats, advance, density_at_zero, waiting_probability, waiting_tail
 
 if TYPE_CHECKING:
     from loadkit.scenario.curve import Curve
@@ -148,9 +148,7 @@ class Course:
     @cached_property
     def waiting(self) -> Floats:
         """Probability in each step that a message waits; shape (n,)."""
-        density = np.array(
-            [Moments(mean, spread).density for mean, spread in zip(self.mean, self.variance, strict=True)]
-        )
+        density = np.array([density_at_zero(*one) for one in zip(self.mean, self.variance, strict=True)])
         sessions = np.maximum(np.round(self.serving * self.node.sessions), 1.0)
         service_s = np.where(self.serving > 0, sessions / np.maximum(self.capacity_per_s, 1e-12), 0.0)
         return waiting_probability(
@@ -259,16 +257,18 @@ def course_of(load: Load, node: Node, fleet: Fleet, *, variation: float = 1.0) -
         T at a rate above capacity (r - c) T, which a lower rate r2 drains in (r - c) T / (c - r2). What randomness adds
         to it near and below the capacity is by `loadkit.plan.queue_moments`.
     """
-    steps = len(load.arrivals)
-    columns = np.zeros((5, steps))
-    moments, fluid, busy = Moments(), 0.0, 0.0
+    rows: list[tuple[float, ...]] = []
+    fluid = busy = mean = variance = 0.0
     for step, arrivals in enumerate(load.arrivals.tolist()):
         paid, serving = fleet.nodes_for(step, busy)
         capacity_per_s = serving * node.capacity_per_s
         served = min(fluid + arrivals, capacity_per_s * load.step_s)
         fluid = fluid + arrivals - served
         busy = served / (capacity_per_s * load.step_s) if capacity_per_s > 0 else float(fluid > 0)
-        flow = Flow(arrivals / load.step_s, capacity_per_s, variation)
-        moments, mean = advance(moments, flow, load.step_s)
-        columns[:, step] = paid, serving, fluid, mean, moments.variance
-    return Course(load, node, *columns, variation)
+        rate_per_s = arrivals / load.step_s
+        spread = rate_per_s + variation * min(rate_per_s, capacity_per_s)
+        mean, variance, on_average = advance(
+            mean, variance, drift=rate_per_s - capacity_per_s, spread=spread, duration_s=load.step_s
+        )
+        rows.append((paid, serving, fluid, on_average, variance))
+    return Course(load, node, *np.array(rows).T, variation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,10 @@ import numpy.typing as npt
 from loadkit.analysis.goals import Goal
 from loadkit.analysis.refusal import RefusedError
 from loadkit.analysis.results import Estimate, finite
+from loadkit.plan.bill import CostLine
+from loadkit.plan.catalog import InstanceType
+from loadkit.plan.charging import HOURS_PER_MONTH
+from loadkit.plan.fleet_cost import MonthCost, month_costs
 from loadkit.plan.fluid import Course, Fixed, Load, Node, course_of
 from loadkit.plan.policies import Ahead, Autoscaling, Policy
 from loadkit.units import format_duration
@@ -31,6 +35,8 @@ class Setting:
         capacity: Messages per second that a node can serve, with its interval.
         service_time_s: A node's time for one message without waiting.
         goal: What is to hold in every hour; its limit is that of the delay.
+        basis: What the capacity rests on, in words.
+        retry: Messages among the arrivals that come a second time, as a share of the others.
         seconds_of_day: Local time at which each step of the load begins; None where it has no days.
 
     Raises:
@@ -41,12 +47,14 @@ class Setting:
     capacity: Estimate
     service_time_s: float
     goal: Goal
+    basis: str
+    retry: float = 0.0
     seconds_of_day: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.limit_s <= self.service_time_s:
             raise RefusedError(
-                f"service alone takes {format_duration(self.service_time_s)}, and {self.goal.text} leaves no time to it",
+                f"service alone takes {format_duration(self.service_time_s)}, and {self.goal.text} leaves it no time",
                 hint="measure the time for one message without load, and name it or a later limit",
             )
 
@@ -195,6 +203,7 @@ class FleetForecast:
         tiers: What comes of a service that takes a tier's rate, whatever stands behind it.
         enough: Fewest nodes of a fleet that never changes with which the goal holds.
         scale_outs: When more nodes must be ordered.
+        costs: What a month of each policy costs; empty where no type of server is named.
     """
 
     setting: Setting
@@ -202,6 +211,12 @@ class FleetForecast:
     tiers: tuple[Prospect, ...]
     enough: Estimate
     scale_outs: tuple[ScaleOut, ...]
+    costs: tuple[MonthCost, ...] = ()
+
+    @property
+    def rests_on(self) -> tuple[str, ...]:
+        """What it rests on, in words."""
+        return tuple(_rests_on(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -221,11 +236,49 @@ class FleetForecast:
             "tiers": [one.to_dict() for one in self.tiers],
             "enough_nodes": self.enough.to_dict(),
             "scale_outs": [one.to_dict() for one in self.scale_outs],
+            "costs": [one.to_dict() for one in self.costs],
+            "rests_on": list(self.rests_on),
         }
 
 
+def _rests_on(forecast: FleetForecast) -> Iterator[str]:
+    setting = forecast.setting
+    node = setting.nodes[0]
+    yield f"Capacity of a node: {setting.basis}."
+    if setting.capacity.low == setting.capacity.high:
+        yield "Without an interval of it, what is said here is no more certain than that number."
+    yield (
+        f"A node takes {format_duration(setting.service_time_s)} for a message without waiting, so that it serves "
+        f"{node.sessions:,} at once; service times are exponential and arrivals Poisson."
+    )
+    retried = f"{setting.retry:.3g} of all messages come a second time" if setting.retry else "nothing is tried again"
+    yield f"Retries: {retried}; those that come again do so in the same minute."
+    policies = [one.policy for one in forecast.prospects if one.policy is not None]
+    if any(one.autoscaling for one in policies):
+        yield "A node's CPU is taken to be as busy as its share of what it can serve."
+    if any(one.autoscaling or one.night or one.ahead for one in policies):
+        yield "Nodes are paid for from their order on, serve after start_up, and get their full share after warm_up."
+    if forecast.costs:
+        yield (
+            f"Costs are those of servers alone, in a month of {HOURS_PER_MONTH} hours: the campaign, and quiet hours "
+            "where it is shorter; a server is paid for by the hour begun."
+        )
+        for price in sorted({f"{line.sku_id}, grade {line.grade}: {line.source}" for line in _lines(forecast)}):
+            yield f"Price of {price}."
+
+
+def _lines(forecast: FleetForecast) -> Iterator[CostLine]:
+    for one in forecast.costs:
+        yield from one.bill.lines
+
+
 def look_ahead(
-    setting: Setting, nodes: int, policies: Sequence[Policy] = (), tiers: Mapping[str, float] | None = None
+    setting: Setting,
+    nodes: int,
+    policies: Sequence[Policy] = (),
+    *,
+    tiers: Mapping[str, float] | None = None,
+    instance: InstanceType | None = None,
 ) -> FleetForecast:
     """Hold fleets against a load.
 
@@ -234,6 +287,7 @@ def look_ahead(
         nodes: Nodes of a fleet that never changes.
         policies: What to compare; without any, that fleet and one that grows with its load to as many as are enough.
         tiers: Messages per second that services take, by their name.
+        instance: Type of a node, for the cost; None where it is not asked for.
 
     Raises:
         RefusedError: If no number of nodes is enough.
@@ -247,13 +301,16 @@ def look_ahead(
         )
     if not any(one == Policy(one.name, most, one.start_up_s, one.warm_up_s) for one in policies):
         policies = (*policies, Policy("enough", most))
+    prospects = tuple(prospect_of(setting, policy) for policy in policies)
+    costs = [month_costs(one.policy, one.courses, instance) for one in prospects if one.policy and instance]
     return FleetForecast(
         setting,
-        tuple(prospect_of(setting, policy) for policy in policies),
+        prospects,
         tuple(tier_prospect(setting, name, rate) for name, rate in (tiers or {}).items()),
         enough,
         tuple(scale_out(setting, policy, most) for policy in policies if policy.ahead)
         or (scale_out(setting, replace(policies[0], autoscaling=None), most),),
+        tuple(one for several in costs for one in several),
     )
 
 

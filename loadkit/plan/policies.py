@@ -100,6 +100,11 @@ class Policy:
         """Nodes that are always there."""
         return self.nodes if self.night is None else min(self.nodes, self.night.nodes)
 
+    @property
+    def constant(self) -> bool:
+        """Whether it never changes anything."""
+        return self.autoscaling is None and self.night is None and not self.ahead
+
     def with_lead(self, lead_s: float) -> Policy:
         """The same, with nodes ordered so long before each known moment."""
         return replace(self, ahead=tuple(replace(one, lead_s=lead_s) for one in self.ahead))
@@ -128,6 +133,17 @@ class Policy:
             nodes[held] = np.maximum(nodes[held], one.nodes)
         return nodes
 
+    @property
+    def quiet_day(self) -> npt.NDArray[np.int64]:
+        """Nodes in each hour of a day on which nothing is known ahead and nothing is scaled; shape (24,)."""
+        nodes = np.full(24, self.nodes, dtype=np.int64)
+        if self.night is not None:
+            # An hour of which a part is not night is paid for as by day.
+            seconds = np.arange(24 * 60) * 60.0
+            night = self.night.covers(seconds).reshape(24, 60).all(axis=1)
+            nodes[night] = self.night.nodes
+        return nodes
+
     def fleet(self, load: Load, seconds_of_day: npt.NDArray[np.float64] | None = None) -> PolicyFleet:
         """A fleet that follows the policy through a load once; see `planned`."""
         return PolicyFleet(self, self.planned(load, seconds_of_day).tolist(), load.step_s)
@@ -152,6 +168,8 @@ class PolicyFleet:
 
     def nodes_for(self, step: int, busy: float) -> tuple[float, float]:
         """Nodes that are paid for, from their order on, and nodes that serve; see `loadkit.plan.fluid.Fleet`."""
+        if not self._ordered_s and self._warm == self._planned[step] and self._policy.autoscaling is None:
+            return self._warm, self._warm  # most steps of most policies, and a month has 43,200
         now_s = step * self._step_s
         self._resize(self._wanted(now_s, self._planned[step], busy), now_s)
         serving = self._warm + sum(self._serving_share(now_s - ordered_s) for ordered_s in self._ordered_s)

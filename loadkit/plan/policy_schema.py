@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from loadkit.errors import ScenarioError
+from loadkit.errors import PolicyError
 from loadkit.plan.policies import DEFAULT_START_UP_S, DEFAULT_WARM_UP_S, Ahead, Autoscaling, Night, Policy
 from loadkit.scenario.block import Block
 from loadkit.scenario.campaign import Campaign, TimeOfDay, seconds_of_day
@@ -25,12 +26,6 @@ MAX_POLICIES = 20
 MAX_KNOWN_MOMENTS = 100
 
 _MOMENT_FORMS = "write peak, a local time such as 2026-11-11T00:00, or the time since the start, such as 90m"
-
-
-class PolicyError(ScenarioError):
-    """A file of policies is wrong; holds every problem found, as for a scenario."""
-
-    place = "the policies; nothing was forecast"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,7 @@ class Timeline:
         except UnitError:
             if self.campaign is None:
                 raise ValueError(f"{at} is a date, and the scenario has no campaign with dates") from None
-            at_s = self.campaign.elapsed_s(datetime.fromisoformat(at))
+            at_s = self.campaign.elapsed_s(_local_time(at))
         if not 0 <= at_s < self.duration_s:
             raise ValueError(f"{at} is not within the {format_duration(self.duration_s)} of the load")
         return at_s
@@ -70,15 +65,18 @@ def _read_moment(value: object) -> str:
     text = str(value).strip()
     if text == "peak":
         return text
-    try:
-        parse_duration(text)
-    except UnitError:
-        try:
-            if "T" not in text or datetime.fromisoformat(text).tzinfo is not None:
-                raise ValueError
-        except ValueError:
-            raise ValueError(f"{text!r} is not a moment: {_MOMENT_FORMS}") from None
-    return text
+    for read in (parse_duration, _local_time):
+        with suppress(ValueError):
+            read(text)
+            return text
+    raise ValueError(f"{text!r} is not a moment: {_MOMENT_FORMS}")
+
+
+def _local_time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if "T" not in text or moment.tzinfo is not None:
+        raise ValueError
+    return moment
 
 
 def _read_nodes(value: object) -> int:
@@ -260,7 +258,5 @@ def parse_policies(text: str, file: str, nodes: int, timeline: Timeline) -> tupl
     Raises:
         PolicyError: With every problem in it.
     """
-    model = read_model(
-        PolicyFile, text, file, further=lambda one: one.misfits(nodes, timeline), error_type=PolicyError
-    )
+    model = read_model(PolicyFile, text, file, further=lambda one: one.misfits(nodes, timeline), error_type=PolicyError)
     return tuple(block.policy(name, nodes, timeline) for name, block in model.policies.items())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ _CELLS = 1024
 _FAR = 0.05
 """Below this squared coefficient of variation hardly any path of the queue touches zero."""
 
+_NEAR = 1.2
 _SETTLING = 8.0
 """Times of relaxation after which a queue is taken for settled."""
 
@@ -39,72 +39,37 @@ _TABLE: list[float] = np.interp(
 ).tolist()
 
 
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """How many messages wait, given that all servers are busy.
+def settled_mean(drift: float, spread: float) -> float:
+    """Messages that wait after a long time, given that all servers are busy.
 
     Args:
-        mean: Messages.
-        variance: Messages squared.
-    """
+        drift: Messages per second that come less those that all servers can serve.
+        spread: Variance per second of what comes less what goes.
 
-    mean: float = 0.0
-    variance: float = 0.0
-
-    @property
-    def density(self) -> float:
-        """How likely an empty queue is, times the mean: 1 for a settled queue, 0 for one far from empty."""
-        return _density(self.variance / self.mean**2 if self.mean > 0 else _HALF_NORMAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What goes into a queue and out of it while rates stand still.
-
-    Args:
-        rate_per_s: Arrivals, Poisson.
-        capacity_per_s: Messages that all servers together can serve.
-        variation: Squared coefficient of variation of service times: 1 for exponential.
-    """
-
-    rate_per_s: float
-    capacity_per_s: float
-    variation: float = 1.0
-
-    @property
-    def drift(self) -> float:
-        """Messages per second by which a queue grows while all servers are busy."""
-        return self.rate_per_s - self.capacity_per_s
-
-    @property
-    def spread(self) -> float:
-        """Variance per second of what comes less what goes."""
-        return self.rate_per_s + self.variation * min(self.rate_per_s, self.capacity_per_s)
-
-
-def settled(flow: Flow) -> Moments | None:
-    """The queue after a long time; None where it would grow without end.
+    Returns:
+        The mean, which is the standard deviation too; infinite where the queue would grow without end.
 
     Notes:
-        Conditional on all servers being busy it is exponential with the mean rho / (1 - rho) x (1 + c^2) / 2: exact for
-        M/M/c and for M/G/1, elsewhere the approximation of Allen and Cunneen.
+        It is exponential with the mean rho / (1 - rho) x (1 + c^2) / 2: exact for M/M/c and for M/G/1, elsewhere the
+        approximation of Allen and Cunneen.
     """
-    if flow.drift >= 0:
-        return None
-    mean = flow.spread / (-2 * flow.drift)
-    return Moments(mean, mean * mean)
+    return spread / (-2 * drift) if drift < 0 else math.inf
 
 
-def advance(start: Moments, flow: Flow, duration_s: float) -> tuple[Moments, float]:
-    """The queue after a time in which rates stand still.
+def advance(
+    mean: float, variance: float, *, drift: float, spread: float, duration_s: float
+) -> tuple[float, float, float]:
+    """How many messages wait after a time in which rates stand still, given that all servers are busy.
 
     Args:
-        start: The queue before.
-        flow: What goes in and out.
+        mean: Messages that wait before.
+        variance: Their variance.
+        drift: Messages per second that come less those that all servers can serve.
+        spread: Variance per second of what comes less what goes.
         duration_s: How long.
 
     Returns:
-        The queue at the end, and its mean over the time.
+        Mean and variance at the end, and the mean over the time.
 
     Notes:
         A busy queue is a diffusion with drift a and variance s^2 that is reflected at zero, whose first two moments
@@ -113,21 +78,15 @@ def advance(start: Moments, flow: Flow, duration_s: float) -> tuple[Moments, flo
         is exact for a settled queue (exponential, g = 1), for one that starts empty at the rate of its servers (half
         normal, g = 2 / pi), and far from empty (normal, g = 0), where m is the fluid queue.
     """
-    rest = settled(flow)
-    drift, spread = flow.drift, flow.spread
-    mean, variance, left_s, area = start.mean, start.variance, duration_s, 0.0
+    rest = settled_mean(drift, spread)
+    left_s, area = duration_s, 0.0
     while left_s > 0:
-        if (
-            rest is not None
-            and mean <= 1.2 * rest.mean
-            and variance <= 2 * rest.variance
-            and _SETTLING * rest.mean <= -drift * left_s
-        ):
-            return rest, (area + rest.mean * left_s) / duration_s
+        if mean <= _NEAR * rest and variance <= 2 * rest * rest and _SETTLING * rest <= -drift * left_s:
+            return rest, rest * rest, (area + rest * left_s) / duration_s
         end = mean + drift * left_s
         if variance < _FAR * mean * mean and end > 0 and variance + spread * left_s < _FAR * end * end:
-            return Moments(end, variance + spread * left_s), (area + (mean + end) / 2 * left_s) / duration_s
-        density = _density(variance / (mean * mean) if mean > 0 else _HALF_NORMAL)
+            return end, variance + spread * left_s, (area + (mean + end) / 2 * left_s) / duration_s
+        density = density_at_zero(mean, variance)
         length_s = left_s
         if drift:
             scale = max(math.sqrt(mean * mean + variance), spread / abs(drift))
@@ -137,10 +96,12 @@ def advance(start: Moments, flow: Flow, duration_s: float) -> tuple[Moments, flo
         area += (mean + later) / 2 * length_s
         mean = later
         left_s = left_s - length_s if length_s < left_s else 0.0
-    return Moments(mean, variance), area / duration_s
+    return mean, variance, area / duration_s
 
 
-def _density(variation: float) -> float:
+def density_at_zero(mean: float, variance: float) -> float:
+    """How likely an empty queue is, times its mean: 1 for a settled queue, 0 for one far from empty."""
+    variation = variance / (mean * mean) if mean > 0 else _HALF_NORMAL
     if variation >= 1:
         return variation
     place = variation * _CELLS
@@ -155,7 +116,7 @@ def waiting_probability(
 
     Args:
         mean: Messages that wait, given that all are busy; shape (n,).
-        density: `Moments.density`; shape (n,).
+        density: `density_at_zero`; shape (n,).
         servers: How many; shape (n,).
         offered: Arrivals per second times seconds of service; shape (n,).
         variation: Squared coefficient of variation of service times.

@@ -12,11 +12,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from loadkit.analysis.results import Estimate, shown
+from loadkit.plan.fleet_cost import cheapest
 from loadkit.report.sparkline import BLOCKS, sparkline, time_axis
 from loadkit.report.tables import table
 from loadkit.units import format_duration, format_rate
 
 if TYPE_CHECKING:
+    from loadkit.plan.fleet_cost import MonthCost
     from loadkit.plan.fluid import Floats
     from loadkit.plan.outlook import FleetForecast, Prospect, ScaleOut
 
@@ -26,28 +28,28 @@ _HEADER = ("", "survives", "most waiting", "p50", "p95", "p99", "drains in", "no
 _COLUMNS = 60
 
 
-def render_fleet_forecast(
-    forecast: FleetForecast, rests_on: tuple[str, ...], label: Label, *, marks: str = BLOCKS
-) -> RenderableType:
+def render_fleet_forecast(forecast: FleetForecast, label: Label, *, marks: str = BLOCKS) -> RenderableType:
     """A forecast, for `rich.console.Console.print`.
 
     Args:
         forecast: What to show.
-        rests_on: What it rests on, in words.
         label: A moment in words, for seconds since the start.
         marks: What curves are drawn with.
     """
     load, goal = forecast.setting.load, forecast.setting.goal
     title = Text(
         f"{load.arrivals.sum():,.0f} messages in {format_duration(load.duration_s)}, "
-        f"{format_rate(float(load.rates_per_s.max()))} in the busiest {format_duration(load.step_s)}, {label(load.peak_s)}"
+        f"{format_rate(float(load.rates_per_s.max()))} in the busiest {format_duration(load.step_s)}, "
+        f"{label(load.peak_s)}"
     )
     sections = {
         f"POLICIES  {goal.text} in every hour": table("llrrrrrr", map(_row, rows_of(forecast)), _HEADER),
         "WAITING": table("lr", _pictures(forecast, label, marks)),
-        "ANSWERS": table("w", ((line,) for line in answers(forecast, label))),
-        "RESTS ON": table("w", ((line,) for line in rests_on)),
     }
+    if forecast.costs:
+        sections["COST OF A MONTH"] = table("llrl", map(cost_cells, forecast.costs), ("", "servers bought", "", ""))
+    sections["ANSWERS"] = table("w", ((line,) for line in answers(forecast, label)))
+    sections["RESTS ON"] = table("w", ((line,) for line in forecast.rests_on))
     parts: list[RenderableType] = [title]
     for name, content in sections.items():
         parts += ["", Text(name, "bold"), Padding(content, (0, 0, 0, 2))]
@@ -84,6 +86,14 @@ def cells_of(prospect: Prospect) -> tuple[str, ...]:
 def shown_count(value: float) -> str:
     """A number of messages or hours: whole ones from ten on."""
     return shown(value) if value < 10 else f"{value:,.0f}"  # noqa: PLR2004 - two digits
+
+
+def cost_cells(cost: MonthCost) -> tuple[str, str, str, str]:
+    """A month's cost as cells of a table: policy, how servers are bought, total, and whether it is indicative."""
+    total = f"{cost.bill.total:,} {cost.bill.currency}"
+    if cost.cost.low < cost.cost.high:
+        total += f" ({cost.cost.low:,.0f} to {cost.cost.high:,.0f})"
+    return cost.policy, cost.mix, total, "indicative" if cost.bill.indicative else ""
 
 
 def _row(prospect: Prospect) -> tuple[str, ...]:
@@ -123,6 +133,24 @@ def answers(forecast: FleetForecast, label: Label) -> Iterator[str]:
     )
     for one in forecast.scale_outs:
         yield f"When must {one.policy} scale out? {_scale_out(one, label)}"
+    yield from _cost_answers(forecast)
+
+
+def _cost_answers(forecast: FleetForecast) -> Iterator[str]:
+    """What elasticity saves, of those policies that survive."""
+    surviving = [one.policy for one in forecast.prospects if one.policy is not None and one.verdict == "yes"]
+    costs = {policy.name: cheapest(forecast.costs, policy.name) for policy in surviving}
+    priced = [(policy, cost) for policy in surviving if (cost := costs[policy.name]) is not None]
+    constant = min((cost.bill.total for policy, cost in priced if policy.constant), default=None)
+    if constant is None:
+        return
+    for policy, cost in priced:
+        if not policy.constant:
+            yield (
+                f"What does the month cost with and without elasticity? {cost.bill.total:,} {cost.bill.currency} with "
+                f"{policy.name} ({cost.mix}), {constant:,} with as many nodes all the time: "
+                f"{float(cost.bill.total / constant) - 1:+.1%}."
+            )
 
 
 def _verdict(prospect: Prospect) -> str:
@@ -144,4 +172,6 @@ def _scale_out(one: ScaleOut, label: Label) -> str:
         )
     if one.order_s == 0:
         return f"At once: the {one.nodes:,} nodes that are enough must be there from the start."
-    return f"{label(one.order_s)} at the latest: the {one.nodes:,} nodes that are enough must have been ordered by then."
+    return (
+        f"{label(one.order_s)} at the latest: the {one.nodes:,} nodes that are enough must have been ordered by then."
+    )

@@ -25,6 +25,7 @@ VERBS = (
     "check",
     "preflight",
     "fit",
+    "forecast",
     "compare",
     "report",
     "list",
