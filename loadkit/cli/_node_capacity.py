@@ -51,9 +51,9 @@ def _fitted(ladder: Ladder) -> tuple[Estimate, str]:
     from loadkit.analysis.latency import fit_latency
     from loadkit.analysis.scalability import fit_scalability
 
-    several = len({trial.ladder for trial in (*ladder.sessions, *ladder.rates)}) > 1
     if ladder.sessions:
-        run = [trial.ladder for trial in ladder.sessions] if several else None
+        ladders = [trial.ladder for trial in ladder.sessions]
+        run = ladders if len(set(ladders)) > 1 else None
         concurrency = [float(trial.sessions) for trial in ladder.sessions]
         fit = fit_scalability(concurrency, [trial.accepted_per_s for trial in ladder.sessions], run=run)
         most, words = (

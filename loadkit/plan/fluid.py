@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from loadkit.plan.queue_moments import Floats, advance, density_at_zero, waiting_probability, waiting_tail
-
-if TYPE_CHECKING:
-    from loadkit.scenario.curve import Curve
+from loadkit.plan.queue_moments import advance, density_at_zero, waiting_probability, waiting_tail
+from loadkit.scenario.curve import Curve, Floats
 
 STEP_S = 60.0
 _FEWEST_STEPS = 60
@@ -173,8 +171,9 @@ class Course:
     def drain_s(self) -> Floats:
         """From each step's end, seconds until nothing waits; infinite where that is not within the time; shape (n,)."""
         ends_s = np.arange(1, len(self.fluid) + 1) * self.load.step_s
-        empty_s = np.where(self.fluid <= _EMPTY, ends_s, np.inf)
-        return np.minimum.accumulate(empty_s[::-1])[::-1] - ends_s
+        empty_s: Floats = np.where(self.fluid <= _EMPTY, ends_s, np.inf)
+        drained_s: Floats = np.minimum.accumulate(empty_s[::-1])[::-1] - ends_s
+        return drained_s
 
     @property
     def longest_drain_s(self) -> float:
@@ -206,8 +205,10 @@ class Course:
         sums[-1] = sums[-2] + far_steps * capacity[-1]
         edges = np.append(np.arange(len(capacity) + 1.0), len(capacity) + far_steps)
         middles = np.arange(len(capacity)) + 0.5
-        served: Floats = np.interp(middles + duration_s / self.load.step_s, edges, sums)
-        return served - np.interp(middles, edges, sums)
+        served: Floats = np.interp(middles + duration_s / self.load.step_s, edges, sums) - np.interp(
+            middles, edges, sums
+        )
+        return served
 
     def delay_s(self, quantile: float) -> float:
         """A quantile of the delay of all messages, from arrival to the end of service, in seconds.
@@ -271,4 +272,5 @@ def course_of(load: Load, node: Node, fleet: Fleet, *, variation: float = 1.0) -
             mean, variance, drift=rate_per_s - capacity_per_s, spread=spread, duration_s=load.step_s
         )
         rows.append((paid, serving, fluid, on_average, variance))
-    return Course(load, node, *np.array(rows).T, variation)
+    paid_nodes, serving_nodes, fluids, means, variances = np.array(rows, dtype=np.float64).T
+    return Course(load, node, paid_nodes, serving_nodes, fluids, means, variances, variation)

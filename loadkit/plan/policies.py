@@ -139,7 +139,7 @@ class Policy:
         nodes = np.full(24, self.nodes, dtype=np.int64)
         if self.night is not None:
             # An hour of which a part is not night is paid for as by day.
-            seconds = np.arange(24 * 60) * 60.0
+            seconds = np.arange(24 * 60, dtype=np.float64) * 60
             night = self.night.covers(seconds).reshape(24, 60).all(axis=1)
             nodes[night] = self.night.nodes
         return nodes

@@ -200,8 +200,10 @@ class PolicyBlock(Block):
             nodes if self.nodes is None else self.nodes,
             self.start_up_s,
             self.warm_up_s,
-            scale and Autoscaling(scale.max, scale.above, scale.add, scale.below, scale.remove, scale.cool_down_s),
-            night and Night(seconds_of_day(night.start), seconds_of_day(night.end), night.nodes),
+            None
+            if scale is None
+            else Autoscaling(scale.max, scale.above, scale.add, scale.below, scale.remove, scale.cool_down_s),
+            None if night is None else Night(seconds_of_day(night.start), seconds_of_day(night.end), night.nodes),
             tuple(Ahead(timeline.place(one.at), one.ahead_s, one.hold_s, one.nodes) for one in self.prescale),
         )
 

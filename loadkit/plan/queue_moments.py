@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaincc, gammaln, log_ndtr, ndtr
 
-Floats = npt.NDArray[np.float64]
+from loadkit.scenario.curve import Floats
 
 _HALF_NORMAL = math.pi / 2 - 1
 """Squared coefficient of variation of a queue that begins empty at the very rate of its servers."""

@@ -12,19 +12,21 @@ from rich.padding import Padding
 from rich.text import Text
 
 from loadkit.analysis.results import Estimate, shown
-from loadkit.plan.fleet_cost import cheapest
+from loadkit.plan.fleet_cost import COMPARED, cheapest
 from loadkit.report.sparkline import BLOCKS, sparkline, time_axis
-from loadkit.report.tables import table
+from loadkit.report.tables import NONE, table
 from loadkit.units import format_duration, format_rate
 
 if TYPE_CHECKING:
     from loadkit.plan.fleet_cost import MonthCost
-    from loadkit.plan.fluid import Floats
     from loadkit.plan.outlook import FleetForecast, Prospect, ScaleOut
+    from loadkit.scenario.curve import Floats
 
 Label = Callable[[float], str]
 
-_HEADER = ("", "survives", "most waiting", "p50", "p95", "p99", "drains in", "node hours")
+FLEET_HEADER = ("", "survives", "late in worst hour", "most waiting", "drains in", "node hours")
+DELAY_HEADER = ("", "p50", "p95", "p99")
+COST_HEADER = ("", *COMPARED, "")
 _COLUMNS = 60
 
 
@@ -42,12 +44,15 @@ def render_fleet_forecast(forecast: FleetForecast, label: Label, *, marks: str =
         f"{format_rate(float(load.rates_per_s.max()))} in the busiest {format_duration(load.step_s)}, "
         f"{label(load.peak_s)}"
     )
+    rows = rows_of(forecast)
     sections = {
-        f"POLICIES  {goal.text} in every hour": table("llrrrrrr", map(_row, rows_of(forecast)), _HEADER),
-        "WAITING": table("lr", _pictures(forecast, label, marks)),
+        f"FLEETS  {goal.text} in every hour": table("llrrrr", map(fleet_cells, rows), FLEET_HEADER),
+        "DELAY  of all messages, service included": table("lrrr", map(delay_cells, rows), DELAY_HEADER),
+        "WAITING": table("ll", _pictures(forecast, label, marks)),
     }
     if forecast.costs:
-        sections["COST OF A MONTH"] = table("llrl", map(cost_cells, forecast.costs), ("", "servers bought", "", ""))
+        currency = forecast.costs[0].bill.currency
+        sections[f"COST OF A MONTH  {currency}"] = table("lrrrl", cost_rows(forecast), COST_HEADER)
     sections["ANSWERS"] = table("w", ((line,) for line in answers(forecast, label)))
     sections["RESTS ON"] = table("w", ((line,) for line in forecast.rests_on))
     parts: list[RenderableType] = [title]
@@ -62,49 +67,58 @@ def rows_of(forecast: FleetForecast) -> tuple[Prospect, ...]:
 
 
 def ranged(estimate: Estimate, write: Callable[[float], str]) -> str:
-    """A value and its interval, where it has one."""
+    """A value and its interval, where it has one that can be seen."""
     value, low, high = (write(one) for one in (estimate.value, estimate.low, estimate.high))
     return value if low == high else f"{value} ({low} to {high})"
 
 
 def duration(value_s: float) -> str:
     """A time in words; what doesn't end is so called."""
-    return "not in this time" if math.isinf(value_s) else format_duration(value_s)
+    return "not within it" if math.isinf(value_s) else format_duration(value_s)
 
 
-def cells_of(prospect: Prospect) -> tuple[str, ...]:
-    """A fleet as cells of a table, behind its name."""
-    return (
-        prospect.verdict,
-        ranged(prospect.backlog, shown_count),
-        *(ranged(one, duration) for one in prospect.delays.values()),
-        ranged(prospect.drain_s, duration),
-        "-" if prospect.policy is None else ranged(prospect.node_hours, shown_count),
-    )
-
-
-def shown_count(value: float) -> str:
-    """A number of messages or hours: whole ones from ten on."""
+def count(value: float) -> str:
+    """A number of messages or hours: whole ones from ten on, and none below one."""
+    if 0 < value < 1:
+        return "<1"
     return shown(value) if value < 10 else f"{value:,.0f}"  # noqa: PLR2004 - two digits
 
 
-def cost_cells(cost: MonthCost) -> tuple[str, str, str, str]:
-    """A month's cost as cells of a table: policy, how servers are bought, total, and whether it is indicative."""
-    total = f"{cost.bill.total:,} {cost.bill.currency}"
-    if cost.cost.low < cost.cost.high:
-        total += f" ({cost.cost.low:,.0f} to {cost.cost.high:,.0f})"
-    return cost.policy, cost.mix, total, "indicative" if cost.bill.indicative else ""
+def fleet_cells(prospect: Prospect) -> tuple[str, ...]:
+    """A fleet as cells below `FLEET_HEADER`."""
+    return (
+        prospect.name,
+        prospect.verdict,
+        ranged(prospect.late, "{:.2%}".format),
+        ranged(prospect.backlog, count),
+        ranged(prospect.drain_s, duration),
+        "-" if prospect.policy is None else ranged(prospect.node_hours, count),
+    )
 
 
-def _row(prospect: Prospect) -> tuple[str, ...]:
-    return (prospect.name, *cells_of(prospect))
+def delay_cells(prospect: Prospect) -> tuple[str, ...]:
+    """A fleet as cells below `DELAY_HEADER`."""
+    return (prospect.name, *(ranged(one, duration) for one in prospect.delays.values()))
+
+
+def cost_rows(forecast: FleetForecast) -> Iterator[tuple[str, ...]]:
+    """Each policy's cost by how servers are bought, as cells below `COST_HEADER`."""
+    for prospect in forecast.prospects:
+        costs = {one.mix: one for one in forecast.costs if one.policy == prospect.name}
+        cells = (_money(costs[mix]) if mix in costs else NONE for mix in COMPARED)
+        yield prospect.name, *cells, "indicative" if any(one.bill.indicative for one in costs.values()) else ""
+
+
+def _money(cost: MonthCost) -> str:
+    total = f"{cost.bill.total:,}"
+    return total if cost.cost.low == cost.cost.high else f"{total} ({cost.cost.low:,.0f} to {cost.cost.high:,.0f})"
 
 
 def _pictures(forecast: FleetForecast, label: Label, marks: str) -> Iterator[tuple[str, str]]:
     for prospect in rows_of(forecast):
         peaks = column_maxima(prospect.course.backlog, _COLUMNS)
         # What is less than a message for each session is no backlog to look at.
-        yield prospect.name, sparkline(np.where(peaks < 1, 0.0, peaks), marks) + f"  up to {shown_count(peaks.max())}"
+        yield prospect.name, sparkline(np.where(peaks < 1, 0.0, peaks), marks) + f"  up to {count(peaks.max())}"
     yield "", time_axis(forecast.setting.load.duration_s, _COLUMNS, label)
 
 
@@ -128,7 +142,7 @@ def answers(forecast: FleetForecast, label: Label) -> Iterator[str]:
         rate = format_rate(float(prospect.course.capacity_per_s[0]))
         yield f"Does the tier {prospect.name} ({rate}) survive? {_verdict(prospect)}"
     yield (
-        f"How many nodes are enough without any change? {ranged(forecast.enough, shown_count)}, "
+        f"How many nodes are enough without any change? {ranged(forecast.enough, count)}, "
         f"so that {forecast.setting.goal.text} in every hour."
     )
     for one in forecast.scale_outs:
@@ -138,19 +152,22 @@ def answers(forecast: FleetForecast, label: Label) -> Iterator[str]:
 
 def _cost_answers(forecast: FleetForecast) -> Iterator[str]:
     """What elasticity saves, of those policies that survive."""
-    surviving = [one.policy for one in forecast.prospects if one.policy is not None and one.verdict == "yes"]
-    costs = {policy.name: cheapest(forecast.costs, policy.name) for policy in surviving}
-    priced = [(policy, cost) for policy in surviving if (cost := costs[policy.name]) is not None]
-    constant = min((cost.bill.total for policy, cost in priced if policy.constant), default=None)
-    if constant is None:
+    surviving = [one for one in forecast.prospects if one.policy is not None and one.verdict == "yes"]
+    costs = {one.name: cost for one in surviving if (cost := cheapest(forecast.costs, one.name)) is not None}
+    constant = [costs[one.name] for one in surviving if one.policy and one.policy.constant and one.name in costs]
+    if not constant:
         return
-    for policy, cost in priced:
-        if not policy.constant:
-            yield (
-                f"What does the month cost with and without elasticity? {cost.bill.total:,} {cost.bill.currency} with "
-                f"{policy.name} ({cost.mix}), {constant:,} with as many nodes all the time: "
-                f"{float(cost.bill.total / constant) - 1:+.1%}."
-            )
+    without = min(constant, key=lambda one: one.bill.total)
+    currency = without.bill.currency
+    yield (
+        f"What does the month cost? Without elasticity {without.bill.total:,} {currency} ({without.policy}, "
+        f"{without.mix})."
+    )
+    for one in surviving:
+        if one.policy and not one.policy.constant and one.name in costs:
+            cost = costs[one.name]
+            change = float(cost.bill.total / without.bill.total) - 1
+            yield f"With {one.name} {cost.bill.total:,} {currency} ({cost.mix}): {change:+.1%}."
 
 
 def _verdict(prospect: Prospect) -> str:
