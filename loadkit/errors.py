@@ -105,6 +105,12 @@ class ProviderError(ScenarioError):
     place = "the provider's limits; nothing was sent"
 
 
+class PolicyError(ScenarioError):
+    """A file of policies is wrong; holds every problem found, as for a scenario."""
+
+    place = "the policies; nothing was forecast"
+
+
 class TableError(ScenarioError):
     """A table of measurements is wrong; holds every problem found, as for a scenario."""
 

@@ -14,7 +14,7 @@ EXAMPLES = """\
   loadkit schema scenario > scenario.schema.json
   loadkit schema profile > profile.schema.json"""
 
-Kind = Literal["scenario", "part", "profile", "provider", "catalog", "cost"]
+Kind = Literal["scenario", "part", "profile", "provider", "catalog", "cost", "policy"]
 
 # Name of the file's kind to the module and the name of its model.
 MODELS: dict[Kind, tuple[str, str]] = {
@@ -24,6 +24,7 @@ MODELS: dict[Kind, tuple[str, str]] = {
     "provider": ("loadkit.scenario.limits", "Provider"),
     "catalog": ("loadkit.plan.catalog_schema", "CatalogFile"),
     "cost": ("loadkit.plan.cost_schema", "CostTableFile"),
+    "policy": ("loadkit.plan.policy_schema", "PolicyFile"),
 }
 
 
@@ -33,7 +34,7 @@ def schema(
         typer.Argument(
             metavar="KIND",
             help="scenario, part (what scenarios include), profile (how a sink behaves), provider (its limits), "
-            "catalog (what things cost) or cost (a printed table of costs).",
+            "catalog (what things cost), cost (a printed table of costs) or policy (how fleets follow their load).",
         ),
     ] = "scenario",
     *,

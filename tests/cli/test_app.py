@@ -28,6 +28,7 @@ VERBS = (
     "preflight",
     "fit",
     "plan",
+    "forecast",
     "compare",
     "report",
     "list",
