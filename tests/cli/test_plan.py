@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from loadkit.analysis.goals import Goal
 from loadkit.cli.app import main
 from loadkit.errors import ExitCode
 from loadkit.plan import measured
@@ -29,12 +31,15 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @lru_cache
-def read_cached(folders: tuple[Path, ...], **options: Any) -> measured.Measured:
-    return READ(folders, **options)
+def read_cached(folders: tuple[Path, ...], objective: Goal | None) -> measured.Measured:
+    return READ(folders, objective=objective)
 
 
-def read(folders: Sequence[Path], **options: Any) -> measured.Measured:
-    return read_cached(tuple(folders), **options)
+def read(
+    folders: Sequence[Path], *, node: measured.Node, boxes: int = 1, objective: Goal | None = None
+) -> measured.Measured:
+    assert boxes == 1
+    return replace(read_cached(tuple(folders), objective), node=node)
 
 
 def lines_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
