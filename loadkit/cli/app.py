@@ -64,7 +64,6 @@ for _verb, _command, _examples in (
     ("fit", fit.fit, fit.EXAMPLES),
     ("plan", plan.plan, plan.EXAMPLES),
     ("compare", compare.compare, compare.EXAMPLES),
-    ("cost", cost.cost, cost.EXAMPLES),
     ("report", report.report, report.EXAMPLES),
     ("list", list_runs.list_runs, list_runs.EXAMPLES),
     ("sink", sink.sink, sink.EXAMPLES),
@@ -72,7 +71,10 @@ for _verb, _command, _examples in (
     ("worker", worker.worker, worker.EXAMPLES),
 ):
     app.command(_verb, epilog=f"\b\nExamples:\n{_examples}")(_command)
-for _group, _verbs, _help, _examples in (("catalog", catalog.app, catalog.HELP, catalog.EXAMPLES),):
+for _group, _verbs, _help, _examples in (
+    ("catalog", catalog.app, catalog.HELP, catalog.EXAMPLES),
+    ("cost", cost.app, cost.HELP, cost.EXAMPLES),
+):
     app.add_typer(_verbs, name=_group, help=_help, epilog=f"\b\nExamples:\n{_examples}")
 
 

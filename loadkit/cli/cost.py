@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -11,13 +11,16 @@ from loadkit.cli._options import AsJson
 from loadkit.cli._output import print_json, print_summary
 from loadkit.errors import ExitCode
 
+HELP = "Recompute what others print about costs; with --json where a program reads it."
 EXAMPLES = """\
   loadkit cost check examples/school_costs.yaml
   loadkit cost check offer.csv --json"""
 
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
-def cost(
-    action: Annotated[Literal["check"], typer.Argument(metavar="check", help="What to do with the table.")],  # noqa: ARG001 - the only one
+
+@app.command("check", epilog=f"\b\nExamples:\n{EXAMPLES}")
+def check_costs(
     file: Annotated[Path, typer.Argument(metavar="TABLE", help="A table as it is printed, in YAML or CSV.")],
     *,
     as_json: AsJson = False,

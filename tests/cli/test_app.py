@@ -27,13 +27,13 @@ VERBS = (
     "fit",
     "plan",
     "compare",
-    "cost",
     "report",
     "list",
     "sink",
     "schema",
     "worker",
     "catalog",
+    "cost",
 )
 HEAVY = (
     "aiosmtpd",
