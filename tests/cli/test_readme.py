@@ -92,7 +92,7 @@ def test_its_table_of_exit_codes_is_complete() -> None:
     assert {int(code) for row in rows for code in row.split(",")} == {code.value for code in ExitCode}
 
 
-@pytest.mark.parametrize("options", sorted(set(re.findall(r"loadkit (\w+) [^|\n#`]*?(--[a-z-]+)", TEXT))))
+@pytest.mark.parametrize("options", sorted(set(re.findall(r"loadkit (\w+) [^|\n#`]*?(--[a-z-]+)", README))))
 def test_its_options_exist(options: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     verb, option = options
     assert main([verb, "--help"]) == 0
