@@ -27,6 +27,7 @@ VERBS = (
     "fit",
     "compare",
     "report",
+    "export",
     "list",
     "sink",
     "schema",
