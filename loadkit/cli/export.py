@@ -55,6 +55,7 @@ def export(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it here, not to stdout.")
     ] = None,
     results_dir: ResultsDir = DEFAULT_RESULTS,
+    as_json: Annotated[bool, typer.Option("--json", help="Short for --format ndjson.")] = False,
 ) -> None:
     """Export a run's timeline or a distribution.
 
@@ -63,7 +64,7 @@ def export(
     """
     from loadkit.measure.store import open_run
 
-    lines = _lines(open_run(find_run(run, results_dir)), form, metric)
+    lines = _lines(open_run(find_run(run, results_dir)), Format.NDJSON if as_json else form, metric)
     if output is None:
         print_data("\n".join(lines))
         return

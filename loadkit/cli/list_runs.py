@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadkit.cli._options import DEFAULT_RESULTS, AsJson, ResultsDir
+from loadkit.cli._options import DEFAULT_RESULTS, AsJson, Lang, Language, ResultsDir
 from loadkit.cli._output import print_data, print_json, print_table
-from loadkit.cli.report import Lang, Language
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -110,6 +110,7 @@ def test_every_option_has_help() -> None:
 SHARED_OPTIONS = (
     "Allow",
     "AsJson",
+    "Lang",
     "NoPreflight",
     "Observe",
     "Overrides",
