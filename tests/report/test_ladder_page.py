@@ -61,7 +61,7 @@ def test_the_capacity_comes_first_and_is_that_of_the_search() -> None:
     )
     assert result.lower_per_s == pytest.approx(687, abs=0.1)
     (grid,) = blocks_of(page, "capacity", Grid)
-    assert grid.rows[0][2:] == ("backlog", "11 trials; confirmed by a longer trial")
+    assert grid.rows[0][2:] == ("backlog", "9 trials; confirmed by a longer trial")
 
 
 def test_every_valid_trial_is_drawn_by_what_it_says() -> None:
