@@ -31,6 +31,7 @@ VERBS = (
     "forecast",
     "compare",
     "report",
+    "export",
     "list",
     "sink",
     "schema",
