@@ -14,7 +14,7 @@ EXAMPLES = """\
   loadkit schema scenario > scenario.schema.json
   loadkit schema profile > profile.schema.json"""
 
-Kind = Literal["scenario", "part", "profile", "provider", "catalog"]
+Kind = Literal["scenario", "part", "profile", "provider", "catalog", "cost"]
 
 # Name of the file's kind to the module and the name of its model.
 MODELS: dict[Kind, tuple[str, str]] = {
@@ -23,6 +23,7 @@ MODELS: dict[Kind, tuple[str, str]] = {
     "profile": ("sinks.behaviour.profile", "Profile"),
     "provider": ("loadkit.scenario.limits", "Provider"),
     "catalog": ("loadkit.plan.catalog_schema", "CatalogFile"),
+    "cost": ("loadkit.plan.cost_schema", "CostTableFile"),
 }
 
 
@@ -31,8 +32,8 @@ def schema(
         Kind,
         typer.Argument(
             metavar="KIND",
-            help="scenario, part (what scenarios include), profile (how a sink behaves), provider (its limits) or "
-            "catalog (what things cost).",
+            help="scenario, part (what scenarios include), profile (how a sink behaves), provider (its limits), "
+            "catalog (what things cost) or cost (a printed table of costs).",
         ),
     ] = "scenario",
     *,

@@ -44,8 +44,9 @@ GOOD = {
     "profile": [*ROOT.glob("sinks/profiles/*.yaml"), ROOT / "examples" / "sink_profile.yaml"],
     "provider": [*ROOT.glob("loadkit/scenario/providers/*.yaml")],
     "catalog": [*ROOT.glob("loadkit/plan/catalogs/*.yaml")],
+    "cost": [ROOT / "examples" / "school_costs.yaml"],
 }
-KINDS = ("scenario", "part", "profile", "provider", "catalog")
+KINDS = ("scenario", "part", "profile", "provider", "catalog", "cost")
 
 
 @pytest.fixture(scope="module")
