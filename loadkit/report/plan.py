@@ -240,5 +240,6 @@ def _assumed(plan: Plan) -> RenderableType:
     every = [("*" if one.given else "", one.name, one.value or NONE) for one in plan.stated]
     half = -(-len(every) // 2)
     pairs = zip(every[:half], [*every[half:], ("", "", "")], strict=False)
-    note = f"* chosen, others by default; - by the scenario or the ladder; {plan.draws.count} draws of seed {plan.draws.seed}"
-    return Group(table("llllll", [(*left, *right) for left, right in pairs]), Text(note, "dim"))
+    note = "* chosen, others by default; - by the scenario or the ladder"
+    drawn = f"; {plan.draws.count:,} draws of seed {plan.draws.seed}"
+    return Group(table("llllll", [(*left, *right) for left, right in pairs]), Text(note + drawn, "dim"))
