@@ -75,7 +75,7 @@ def _tier(plan: Plan, tier: TierPlan) -> RenderableType:
     first = tier.choices[0]
     promised = "" if tier.promised is None else f", {percent(tier.promised)} promised"
     title = Text.assemble(
-        (f"TIER {tier.name}", "bold"),
+        (f"{'LOAD' if tier.promised is None else 'TIER'} {tier.name}", "bold"),
         f"  {format_rate(tier.load.most_per_s)} at the peak, {format_rate(float(tier.load.mean_per_s.mean()))} on "
         f"average{promised}",
     )
