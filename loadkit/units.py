@@ -15,6 +15,7 @@ BYTES_PER_UNIT = {
     "MB": 1000**2,
     "GB": 1000**3,
 }
+BITS_PER_UNIT = {"kbit": 1e3, "Mbit": 1e6, "Gbit": 1e9}
 SECONDS_PER_RATE_UNIT = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 _HOUR, _DAY = 3600, 86_400
@@ -30,12 +31,14 @@ DURATION_PATTERN = rf"(?:{_NUMBER}\s*(?:us|ms|s|min|m|h|d)\s*)+"
 SIZE_PATTERN = _NUMBER + r"\s*(B|KiB|MiB|GiB|kB|KB|MB|GB)"
 RATE_PATTERN = _NUMBER + r"\s*/\s*(s|min|m|h|d)"
 RATIO_PATTERN = _NUMBER + r"\s*%"
+BANDWIDTH_PATTERN = _NUMBER + r"\s*(kbit|Mbit|Gbit)/s"
 
 _DURATION_PART = re.compile(_NUMBER + r"\s*(us|ms|s|min|m|h|d)")
 _DURATION = re.compile(DURATION_PATTERN)
 _SIZE = re.compile(SIZE_PATTERN)
 _RATE = re.compile(RATE_PATTERN)
 _PERCENT = re.compile(RATIO_PATTERN)
+_BANDWIDTH = re.compile(BANDWIDTH_PATTERN)
 
 
 class UnitError(ValueError):
@@ -103,6 +106,21 @@ def parse_ratio(text: str) -> float:
     if not match:
         raise UnitError(f"{text!r} is not a percentage: write a number with %, such as 0.1%")
     return float(match[1]) / 100.0
+
+
+def parse_bandwidth(text: str) -> float:
+    """Read a bandwidth such as ``10Gbit/s``.
+
+    Returns:
+        Bits per second.
+
+    Raises:
+        UnitError: If the text has no unit or is no bandwidth.
+    """
+    match = _BANDWIDTH.fullmatch(text.strip())
+    if not match:
+        raise UnitError(f"{text!r} is not a bandwidth: write a number of bits a second, such as 200Mbit/s or 10Gbit/s")
+    return float(match[1]) * BITS_PER_UNIT[match[2]]
 
 
 def format_duration(duration_s: float) -> str:

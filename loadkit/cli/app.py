@@ -12,11 +12,14 @@ from loadkit import __version__
 from loadkit.cli import (
     blast,
     capacity,
+    catalog,
     check,
     compare,
+    cost,
     fit,
     init,
     list_runs,
+    plan,
     preflight,
     report,
     run,
@@ -59,7 +62,9 @@ for _verb, _command, _examples in (
     ("check", check.check, check.EXAMPLES),
     ("preflight", preflight.preflight, preflight.EXAMPLES),
     ("fit", fit.fit, fit.EXAMPLES),
+    ("plan", plan.plan, plan.EXAMPLES),
     ("compare", compare.compare, compare.EXAMPLES),
+    ("cost", cost.cost, cost.EXAMPLES),
     ("report", report.report, report.EXAMPLES),
     ("list", list_runs.list_runs, list_runs.EXAMPLES),
     ("sink", sink.sink, sink.EXAMPLES),
@@ -67,6 +72,8 @@ for _verb, _command, _examples in (
     ("worker", worker.worker, worker.EXAMPLES),
 ):
     app.command(_verb, epilog=f"\b\nExamples:\n{_examples}")(_command)
+for _group, _verbs, _help, _examples in (("catalog", catalog.app, catalog.HELP, catalog.EXAMPLES),):
+    app.add_typer(_verbs, name=_group, help=_help, epilog=f"\b\nExamples:\n{_examples}")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

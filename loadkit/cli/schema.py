@@ -14,7 +14,7 @@ EXAMPLES = """\
   loadkit schema scenario > scenario.schema.json
   loadkit schema profile > profile.schema.json"""
 
-Kind = Literal["scenario", "part", "profile", "provider"]
+Kind = Literal["scenario", "part", "profile", "provider", "catalog", "cost", "assumptions", "plan"]
 
 # Name of the file's kind to the module and the name of its model.
 MODELS: dict[Kind, tuple[str, str]] = {
@@ -22,6 +22,9 @@ MODELS: dict[Kind, tuple[str, str]] = {
     "part": ("loadkit.scenario.schema", "Scenario"),
     "profile": ("sinks.behaviour.profile", "Profile"),
     "provider": ("loadkit.scenario.limits", "Provider"),
+    "catalog": ("loadkit.plan.catalog_schema", "CatalogFile"),
+    "cost": ("loadkit.plan.cost_schema", "CostTableFile"),
+    "assumptions": ("loadkit.plan.assumptions", "Assumptions"),
 }
 
 
@@ -30,7 +33,9 @@ def schema(
         Kind,
         typer.Argument(
             metavar="KIND",
-            help="scenario, part (what scenarios include), profile (how a sink behaves) or provider (its limits).",
+            help="scenario, part (what scenarios include), profile (how a sink behaves), provider (its limits), "
+            "catalog (what things cost), cost (a printed table of costs), assumptions (of a plan) or plan (as it is "
+            "printed by loadkit plan --json).",
         ),
     ] = "scenario",
     *,
@@ -44,5 +49,10 @@ def schema(
     """
     from loadkit.scenario.json_schema import json_schema
 
+    if kind == "plan":
+        from loadkit.plan.plan_schema import plan_schema
+
+        print_json(plan_schema())
+        return
     module, model = MODELS[kind]
     print_json(json_schema(getattr(import_module(module), model), kind, part=kind == "part"))

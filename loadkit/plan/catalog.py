@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 
 from loadkit.plan.prices import Price
+
+SECTIONS = ("instance_types", "disks", "storage_classes", "load_balancers", "transfers", "mail_services")
+"""Those of a catalogue's sections that hold prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class InstanceType:
         monthly: Subscription by the month, per month; None where unknown.
         yearly: Subscription for a year, per month; None where unknown.
         spot_factor: Spot price over hourly price; None where unknown.
+        other_hourly: Hourly prices read elsewhere, which no plan takes but a check compares.
     """
 
     name: str
@@ -34,6 +39,7 @@ class InstanceType:
     monthly: Price | None
     yearly: Price | None
     spot_factor: float | None
+    other_hourly: tuple[Price, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +161,30 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
+class Priced:
+    """A price and what it is of.
+
+    Args:
+        section: Such as ``instance_types``.
+        item: Such as ``ecs.c8i.xlarge``.
+        key: Which of the item's prices, such as ``hourly``.
+        price: The price.
+    """
+
+    section: str
+    item: str
+    key: str
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything that can be bought, by its name.
 
     Args:
         name: Of the catalogue, or of those put together.
-        currency: ISO 4217 code of its prices; a plan adds up one currency only.
-        region: Region of its prices.
+        currency: ISO 4217 code of its prices; a plan adds up one currency only; empty where it has no prices.
+        region: Region of its prices; empty where it has none.
         instance_types: Servers.
         disks: Block storage.
         storage_classes: Object storage.
@@ -171,6 +194,7 @@ class Catalog:
         tiers: Service levels.
         service_availability: Availability that the provider promises, by part: ``instance``, ``load_balancer``, ...;
             empty where none is known.
+        availability_sources: Where each of these was read, by part.
     """
 
     name: str
@@ -184,3 +208,14 @@ class Catalog:
     mail_services: dict[str, MailService]
     tiers: dict[str, Tier]
     service_availability: dict[str, float]
+    availability_sources: dict[str, str] = field(default_factory=dict)
+
+    def prices(self) -> Iterator[Priced]:
+        """Every price in it."""
+        for section in SECTIONS:
+            for name, item in getattr(self, section).items():
+                for one in fields(item):
+                    value = getattr(item, one.name)
+                    for price in value if isinstance(value, tuple) else (value,):
+                        if isinstance(price, Price):
+                            yield Priced(section, name, one.name, price)

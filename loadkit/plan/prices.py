@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
+
+_SHOWN = Context(prec=8)
 
 
 class Grade(StrEnum):
@@ -34,8 +36,8 @@ class Price:
     Args:
         amount: Exact, in the currency's main unit.
         currency: ISO 4217 code.
-        unit: What is priced, in the words of FOCUS: ``Hours``, ``Months``, ``GiB-Hours``, ``GiB-Months``, ``GB``,
-            ``LCU-Hours``, ``Mbps-Months``, ``1000 Messages``, ``10000 Requests``.
+        unit: What is priced, in the words of FOCUS: ``Hours``, ``Months``, ``GiB-Hours``, ``GiB-Months``,
+            ``GB-Months``, ``GB``, ``LCU-Hours``, ``Mbps-Months``, ``1000 Messages``, ``10000 Requests``.
         region: Region that it holds in, such as ``cn-hangzhou``; ``cn`` for the mainland where no more is known.
         as_of: Day of the price; None if it is undated.
         source: Where it was read.
@@ -51,3 +53,8 @@ class Price:
     source: str
     grade: Grade
     suspect: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The amount for people: without zeros at its end, and a share of a pack to eight digits."""
+        return f"{self.amount.normalize(_SHOWN):f}"

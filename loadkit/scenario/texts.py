@@ -52,7 +52,9 @@ def text_schema(pattern: str, meaning: str, *examples: str) -> WithJsonSchema:
     return WithJsonSchema(schema | {"examples": list(examples)} if examples else schema)
 
 
-def _matching(pattern: str, meaning: str, *examples: str) -> tuple[AfterValidator, WithJsonSchema]:
+def matching(pattern: str, meaning: str, *examples: str) -> tuple[AfterValidator, WithJsonSchema]:
+    """Annotate a text with a check of all of it and with its JSON Schema; arguments as of `text_schema`."""
+
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
             raise ValueError(f"{text!r} is not {meaning}")
@@ -188,19 +190,19 @@ def _find_corpus(value: object, info: ValidationInfo) -> Path:
     return path
 
 
-Name = Annotated[str, *_matching(r"[a-z0-9_-]{1,40}", "a name: 1 to 40 of a-z 0-9 _ -")]
+Name = Annotated[str, *matching(r"[a-z0-9_-]{1,40}", "a name: 1 to 40 of a-z 0-9 _ -")]
 LocalPart = Annotated[
     str,
     AfterValidator(_check_local_part),
     text_schema(_LOCAL_PART, "the local part of an address (RFC 5321 dot-string, or RFC 6531)", "user"),
 ]
 Prose = Annotated[str, AfterValidator(_check_prose), WithJsonSchema({"type": "string"})]
-HeaderText = Annotated[str, *_matching(rf"[^{_CONTROLS}]{{0,200}}", "one line of at most 200 characters")]
-FileName = Annotated[str, *_matching(rf'[^{_CONTROLS}"/\\]{{1,100}}', "a file name without path or quotes", "a.pdf")]
+HeaderText = Annotated[str, *matching(rf"[^{_CONTROLS}]{{0,200}}", "one line of at most 200 characters")]
+FileName = Annotated[str, *matching(rf'[^{_CONTROLS}"/\\]{{1,100}}', "a file name without path or quotes", "a.pdf")]
 ContentType = Annotated[
     str,
     # multipart and message hold parts of their own, which random bytes are not
-    *_matching(
+    *matching(
         r"(?!multipart/|message/)[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}", "a content type such as text/csv", "text/csv"
     ),
 ]
