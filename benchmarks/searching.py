@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.running import Finding
 from benchmarks.simulated import SERVERS, Server, simulated_capacity
-from loadkit.analysis.evidence import GOODPUT_LEAST, Bound, Look, Observation, judge_load
+from loadkit.analysis.evidence import GOODPUT_LEAST, LONGER, Bound, Look, Observation, judge_load
 from loadkit.analysis.goals import parse_goal
 from loadkit.analysis.search import Search
 from loadkit.analysis.search_trials import NextTrial, Purpose, SearchSettings
@@ -59,7 +59,7 @@ def ramp_trials(server: Server, least_per_s: float, seed: int) -> int:
         ):
             random = np.random.default_rng([seed, step, len(seen)])
             rate_per_s = least_per_s * 1.02 * step / RAMP_STEPS
-            seen.append(server.trial(rate_per_s, SearchSettings(()).trial_s * 2 ** len(seen), random))
+            seen.append(server.trial(rate_per_s, SearchSettings(()).trial_s * LONGER ** len(seen), random))
         count += len(seen)
     return count
 

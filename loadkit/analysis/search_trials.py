@@ -35,7 +35,7 @@ class SearchSettings:
         trial_s: How long a trial is measured, in seconds; at least 10.
         width: Relative width at which the bracket of a goal is narrow enough.
         budget_s: Seconds that all trials together may take; infinite for no bound.
-        looks: Trials at a load after which it is undecided; each is twice as long as the one before.
+        looks: Trials at a load after which it is undecided; each is three times as long as the one before.
         confirm_trials: How many times as long as another a trial is that confirms a result.
         most_per_s: No load is above this.
         seed: Seeds of the trials follow from it.
@@ -46,7 +46,7 @@ class SearchSettings:
     trial_s: float = 10.0
     width: float = 0.05
     budget_s: float = math.inf
-    looks: int = 3
+    looks: int = 2
     confirm_trials: int = 3
     most_per_s: float = math.inf
     seed: int = 1
