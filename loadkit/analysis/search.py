@@ -108,7 +108,7 @@ class Search:
         ...     seen = Observation((200,) * 10, (0,) * 10, ((slow,) * 10,), (5,) * 10)
         ...     search = search.with_trial(trial, seen)
         >>> search.results()
-        (<p(99) < 500ms: 337.5/s to 506.2/s, then latency; 6 trials>,)
+        (<p(99) < 500ms: 413.4/s to 620/s, then latency; 6 trials>,)
     """
 
     settings: SearchSettings

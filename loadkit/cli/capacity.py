@@ -38,7 +38,7 @@ EXAMPLES = """\
 
 LEAST_TRIAL_S, MOST_TRIAL_S = 10.0, 3600.0
 LEAST_WIDTH = 0.01
-START_SHARE = 0.1
+START_SHARE = 0.5
 CLOSED_LOOP_PER_S = 100.0
 """What is taken for the highest rate of a scenario that has none."""
 
@@ -72,7 +72,7 @@ def capacity(
     start: Annotated[
         str | None,
         typer.Option(
-            parser=rate_text, metavar="RATE", help="The first rate; a tenth of the scenario's highest unless told."
+            parser=rate_text, metavar="RATE", help="The first rate; half of the scenario's highest unless told."
         ),
     ] = None,
     trial_s: Annotated[

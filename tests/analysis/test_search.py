@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from benchmarks.searching import RAMP_STEPS, capacities, is_wrong, searched, trials_of
+from benchmarks.searching import RAMP_STEPS, capacities, has_bounds, is_wrong, searched, trials_of
 from benchmarks.simulated import SERVERS, Server
 from loadkit.analysis.evidence import Observation
 from loadkit.analysis.goals import Criterion, parse_goal
@@ -253,6 +253,7 @@ def test_simulated_servers(server: Server) -> None:
     searches = [searched(server, min(truths), seed) for seed in SEEDS]
 
     assert sum(is_wrong(search, truths) for search in searches) <= 1
+    assert all(map(has_bounds, searches))
     assert all(isinstance(search.next_action(), Finished) for search in searches)
     assert max(len(search.done) for search in searches) <= 40
     lowers = [min(result.lower_per_s or 0 for result in search.results()) for search in searches]
