@@ -8,10 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from loadkit.analysis.evidence import Bound, Evidence
-from loadkit.analysis.search_trials import STEPS_OF_WIDTH
 
-CLOSE_STEPS = 2 * STEPS_OF_WIDTH
-"""A bound so near to a load that can't be told is as near as trials of this length get."""
 GUESS_STEPS = 7
 """How far from the guess the capacity is expected, give or take; the belief's tails are those of Cauchy."""
 _SURE = 0.02
@@ -42,24 +39,38 @@ class Belief:
         return self.bits[step - self.bottom - 1] if self.bottom < step < self.top else 0.0
 
 
-def believe(place: int, bottom: int, top: int, seen: Mapping[int, Evidence], guess: int | None) -> Belief:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known beside the bounds of a goal.
+
+    Args:
+        seen: Evidence by step.
+        guess: The step where the capacity is expected, or None.
+        apart: A load so many steps from one that can't be told may be told.
+    """
+
+    seen: Mapping[int, Evidence]
+    guess: int | None
+    apart: int
+
+
+def believe(place: int, bottom: int, top: int, known: Known) -> Belief:
     """What all loads between two bounds say together.
 
     Args:
         place: Number of the goal.
         bottom: The largest step that meets it, or one that is low enough.
         top: The smallest step that does not.
-        seen: Evidence by step.
-        guess: The step where the capacity is expected, or None.
+        known: What else is known.
 
     Notes:
         A load that meets the goal with the probability p puts p on the capacities above it and 1 - p on those below.
         What a trial tells at a load that the capacity exceeds with the probability q is at most the entropy
         -q log2 q - (1 - q) log2 (1 - q) (Shannon, 1948), which is largest at the median.
     """
-    between = {step: one for step, one in seen.items() if bottom < step < top}
+    between = {step: one for step, one in known.seen.items() if bottom < step < top}
     cells, steps = np.arange(bottom, top) + 0.5, np.arange(bottom + 1, top)
-    mass = np.ones(cells.size) if guess is None else 1 / (1 + ((cells - guess) / GUESS_STEPS) ** 2)
+    mass = np.ones(cells.size) if known.guess is None else 1 / (1 + ((cells - known.guess) / GUESS_STEPS) ** 2)
     for step, one in between.items():
         # Too few messages to show that so few are bad are no evidence against, if none was.
         chance = one.chance if one.bad_ratio else (1 + one.chance) / 2
@@ -74,7 +85,8 @@ def believe(place: int, bottom: int, top: int, seen: Mapping[int, Evidence], gue
     unclear = [step for step, one in between.items() if one.bound is Bound.UNDECIDED]
     if unclear:
         low, high = min(unclear), max(unclear)
-        lowest = low - STEPS_OF_WIDTH if low - bottom > CLOSE_STEPS else bottom
-        highest = high + STEPS_OF_WIDTH if top - high > CLOSE_STEPS else top
-        bits[(steps >= lowest) & (steps <= highest)] = 0.0
+        # A bound that is hardly further than that is as near as trials of this length get.
+        lowest = low - known.apart if low - bottom > known.apart + 1 else bottom
+        highest = high + known.apart if top - high > known.apart + 1 else top
+        bits[(steps > lowest) & (steps < highest)] = 0.0
     return Belief(place, bottom, top, tuple(bits.tolist()))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from loadkit.analysis.belief import Belief, believe
+from loadkit.analysis.belief import Belief, Known, believe
 from loadkit.analysis.evidence import (
     GOODPUT_LEAST,
     LONGER,
@@ -322,7 +322,7 @@ class Books:
             bottom = min((top, *seen, *(() if guess is None else (guess,)))) - 2 * doubling
             if bottom < -_HALVINGS_DOWN * doubling:
                 return None
-        return believe(place, bottom, top, seen, guess)
+        return believe(place, bottom, top, Known(seen, guess, self.search.settings.apart))
 
     def _guess(self) -> int | None:
         """The step where the capacity is expected by what the target did at the smallest load that was too much."""

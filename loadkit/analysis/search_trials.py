@@ -15,6 +15,9 @@ from loadkit.analysis.goals import Goal
 STEPS_OF_WIDTH = 2
 """Steps on the grid of loads within the width that a bracket may have."""
 
+TOLD_APART = 1.075
+"""Where a load can't be told, one at this ratio to it may be: the share of slow messages grows fast with load."""
+
 
 class Purpose(StrEnum):
     """Why a trial is made."""
@@ -60,6 +63,11 @@ class SearchSettings:
     def doubling(self) -> int:
         """Steps on the grid that are about twice the load."""
         return max(1, round(math.log(2) / math.log(self.ratio)))
+
+    @property
+    def apart(self) -> int:
+        """Steps on the grid to the next load that may be told where one can't be, if it is near enough to be of use."""
+        return min(max(1, round(math.log(TOLD_APART) / math.log(self.ratio))), STEPS_OF_WIDTH + 1)
 
     def rate_per_s(self, step: int) -> float:
         """The load at a step of the grid, in messages per second."""

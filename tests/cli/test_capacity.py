@@ -134,8 +134,9 @@ def test_exit_codes(slow: int, invalid: str, code: int) -> None:
         (["smoke", "--objective", "p(99) < 1s", "--start", "0/s"], "--start must be"),
         (["smoke", "--objective", "p(99) < 1s", "--width", "5"], "not a percentage"),
         (["--resume", "nowhere"], "no folder of a search"),
-        (["smoke", "--resume", "nowhere"], "leave them out"),
-        (["--resume", "nowhere", "--workers", "2"], "leave them out"),
+        (["smoke", "--resume", "nowhere"], "--resume takes scenario from the search"),
+        (["--resume", "x", "--workers", "2", "--width", "5%"], "--resume takes --width, --workers from the search"),
+        (["--resume", "x", "--observe", "local", "--quiet"], "--resume takes --observe from the search"),
     ],
 )
 def test_what_is_wrong_with_a_command(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
