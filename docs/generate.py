@@ -19,13 +19,13 @@ from loadkit.scenario.thresholds import METRICS
 REFERENCE_DIR = Path(__file__).parent / "reference"
 
 FILES = {
-    run_files.RUN_FILE: "what the run was: status, verdict, exit code, seed, versions, target, the command to repeat it",
+    run_files.RUN_FILE: "what the run was: status, verdict, exit code, seed, versions, the command to repeat it",
     run_files.SUMMARY_FILE: "everything that the summary on the terminal says, and more, as JSON",
     run_files.OUTCOMES_FILE: "how many messages ended how: class, phase, code, enhanced code, text",
     run_files.LEDGER_FILE: "accepted, delivered, lost and duplicated messages, with the numbers of those",
     run_files.WORKERS_FILE: "the processes that sent, where there were several",
     run_files.TARGET_FILE: "what was observed of the target's host, with --observe",
-    histogram_log.HISTOGRAM_FILE: "latency histograms by phase, kind and stage in HdrHistogram's log format, in microseconds",
+    histogram_log.HISTOGRAM_FILE: "latency histograms by phase, kind and stage: HdrHistogram's log, in microseconds",
     "timeline.parquet": "a row for each second, stage and kind: the four rates, failed, shed, in flight, percentiles",
     "generator.parquet": "a row for each second and process: CPU, lag, memory of the load generator",
     "delivery.parquet": "a row for each second: what had been accepted, what had arrived, where sinks were asked",

@@ -26,6 +26,8 @@ PRIOR_EFFECT = {True: 5.0, False: 5.0}
 worth. Slow messages stand in a queue with others; a few seconds without a burst don't show that there are none."""
 BURST_DOUBT = 2.0
 """An effect seen in k bursts is taken for 1 + this / k times as large: few bursts look smaller than they are."""
+LONGER = 3
+"""A trial that follows one that did not tell is so many times as long."""
 FUTILE_SHARE = 0.7
 """A load is undecided early if all looks would, by what was seen, get less than this share of the way to a verdict."""
 
@@ -156,6 +158,20 @@ def chance_of_meeting(bad: Floats, total: Floats, allowed: float, *, slow: bool 
     return float(betainc(bad_count / effect + 0.5, (all_count - bad_count) / effect + 0.5, allowed))
 
 
+def may_tell(goal: Goal, rate_per_s: float, duration_s: float, looks: int) -> bool:
+    """Whether a trial is long enough to show at one look that a goal is met, if no message is bad.
+
+    Args:
+        goal: What is wanted.
+        rate_per_s: Messages per second.
+        duration_s: How long the trial is measured, in seconds.
+        looks: How often the load may be looked at.
+    """
+    total = np.full(round(duration_s), rate_per_s)
+    chance = chance_of_meeting(np.zeros(total.size), total, goal.allowed, slow=goal.limit_s is not None)
+    return chance >= 1 - spent_risk(1, looks)
+
+
 def _floats(values: Sequence[float]) -> Floats:
     return np.array(values, dtype=np.float64)
 
@@ -176,6 +192,16 @@ def is_overloaded(seen: Observation, least_goodput: float = GOODPUT_LEAST) -> bo
     if any(backlog_of(_floats(one), least_per_s=floor_per_s).growing for one in (seen.backlog, seen.undelivered)):
         return True
     return bool(failed.any()) and chance_of_meeting(failed, offered, 1 - least_goodput) <= RISK
+
+
+def done_share(seen: Observation) -> float:
+    """The share of the offered messages that was done: that neither failed nor joined a backlog.
+
+    Args:
+        seen: A valid trial.
+    """
+    waiting = sum(max(one[-1] - one[0], 0.0) for one in (seen.backlog, seen.undelivered) if one)
+    return max(0.0, 1 - (sum(seen.failed) + waiting) / max(sum(seen.offered), 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +242,9 @@ def judge_load(goal: Goal, place: int, seen: Sequence[Observation], look: Look) 
     elif chance <= risk:
         bound = Bound.UPPER
     else:
-        bound = Bound.UNDECIDED if len(seen) >= look.looks or _futile(chance, len(seen), look.looks) else Bound.OPEN
+        # Where nothing was bad, too few messages were seen, and more will tell.
+        futile = bool(bad.any()) and _futile(chance, len(seen), look.looks)
+        bound = Bound.UNDECIDED if len(seen) >= look.looks or futile else Bound.OPEN
     criterion = None
     if bad.any():
         criterion = Criterion.LATENCY if 2 * failed.sum() < bad.sum() else Criterion.ERRORS
@@ -224,8 +252,6 @@ def judge_load(goal: Goal, place: int, seen: Sequence[Observation], look: Look) 
 
 
 def _futile(chance: float, look: int, looks: int) -> bool:
-    """Whether more looks, each at twice as much, would hardly lead to a verdict; one look is too few to say so."""
-    if look == 1:
-        return False
-    expected = abs(float(ndtri(chance))) * math.sqrt((2**looks - 1) / (2**look - 1))
+    """Whether more looks, each at `LONGER` times as much, would hardly lead to a verdict."""
+    expected = abs(float(ndtri(chance))) * math.sqrt((LONGER**looks - 1) / (LONGER**look - 1))
     return expected < FUTILE_SHARE * float(ndtri(1 - spent_risk(looks, looks)))
