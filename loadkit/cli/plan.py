@@ -96,10 +96,13 @@ def plan(
     from loadkit.plan.site import Order
     from loadkit.report.plan import render_comparison, render_plan
 
+    # What is quick to read goes first, so that a mistake in it is said at once.
+    assumed, prices = load_assumptions(assumptions, assume or ()), load_catalog(catalog or DEFAULT)
+    load = _load(scenario)
     found = make_plan(
         list(_measurements(ladders or (), compare or (), _Machine(measured, vcpus, boxes, objective))),
-        load_catalog(catalog or DEFAULT),
-        _load(scenario),
+        prices,
+        load,
         order=Order(
             tiers=tier or (),
             rate_per_s=None if rate is None else parse_rate(rate),
@@ -109,7 +112,7 @@ def plan(
             draws=draws,
             seed=seed,
         ),
-        assumptions=load_assumptions(assumptions, assume or ()),
+        assumptions=assumed,
     )
     if as_json:
         print_json(found.to_dict())

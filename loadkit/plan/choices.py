@@ -35,8 +35,8 @@ class Sized:
         capacity: What a processor carries at most, in every case.
         limits: What a node may carry, by resource.
         cells: Fleets of one size.
-        needed: Nodes of a cell that carry the load in each hour, shape (cases, hours).
-        nodes: Nodes with spares and zones, all cells together, shape (cases, hours).
+        needed: Nodes of a cell that carry each level of load, shape (cases, levels).
+        nodes: Nodes in each hour with spares and zones, all cells together, shape (cases, hours).
         spares: Nodes of a cell beyond those needed.
         availability: What it reaches.
     """
@@ -108,7 +108,8 @@ def size(site: Site, tier: TierLoad, instance: InstanceType, traffic: Traffic) -
     assumptions = site.assumptions
     basis = basis_of(instance, site.measured, site.catalog.instance_types)
     cells = cells_for(tier.load.most_per_s, site.order.cell_rate_per_s)
-    rates = site.peaks(tier.load) / cells.count
+    levels, hours = site.peaks(tier.load)
+    rates = levels / cells.count
     # How far it goes depends on the nodes, and these on nothing but medians, which widening leaves as they are.
     median = _limits(site, instance, traffic, capacity_of(basis, (), assumptions, site.cases)).usable_per_s[0]
     peak_per_s = float(rates[0].max())
@@ -118,7 +119,7 @@ def size(site: Site, tier: TierLoad, instance: InstanceType, traffic: Traffic) -
     limits = _limits(site, instance, traffic, capacity)
     needed = nodes_needed(rates, limits.usable_per_s[:, np.newaxis], site.inputs["box_loss"][:, np.newaxis])
     spares, availability = _spares(site, tier, carrying)
-    nodes = cells.count * fleet_for(needed, spares, assumptions.zones, assumptions.fewest_nodes)
+    nodes = cells.count * fleet_for(needed, spares, assumptions.zones, assumptions.fewest_nodes)[:, hours]
     return Sized(basis, axes, capacity, limits, cells, needed, nodes, spares, availability)
 
 

@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 WEEK_HOURS = 168
 _HOUR_S, _WINDOW_S = 3600.0, 60.0
+_DECIMALS = 6
 _WINDOWS = round(_HOUR_S / _WINDOW_S)
 SIZE_SPREAD = 2.0
 """How far a real mean size may be off that of a scenario, as a factor either way."""
@@ -120,4 +121,5 @@ def _by_hour(curve: Curve) -> tuple[Floats, Floats]:
     hours = int(np.ceil(curve.duration_s / _HOUR_S - 1e-9))
     edges_s: Floats = np.arange(hours * _WINDOWS + 1, dtype=np.float64) * _WINDOW_S
     minutes = np.diff(curve.area_at(edges_s)).reshape(hours, _WINDOWS) / _WINDOW_S
-    return minutes.mean(axis=1), minutes.max(axis=1)
+    # Hours that are the same shall not differ by what sums of floats leave: a plan works each level out once.
+    return minutes.mean(axis=1).round(_DECIMALS), minutes.max(axis=1).round(_DECIMALS)

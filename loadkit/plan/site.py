@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from loadkit.analysis.refusal import RefusedError
 from loadkit.errors import UsageError
@@ -17,6 +18,8 @@ from loadkit.plan.measured import Measured
 from loadkit.plan.transferring import node_time_of
 from loadkit.plan.uncertain import Cases, Draws, Floats, Range
 from loadkit.scenario.findings import suggest
+
+Hours = npt.NDArray[np.intp]
 
 DEFAULT_DRAWS = 1000
 
@@ -141,11 +144,15 @@ class Site:
             self.shopping.balancer,
         )
 
-    def peaks(self, load: HourlyLoad) -> Floats:
-        """Messages a second that must be carried in each hour, with those sent again, shape (cases, hours)."""
+    def peaks(self, load: HourlyLoad) -> tuple[Floats, Hours]:
+        """Messages a second that must be carried, those sent again included.
+
+        Returns:
+            Each level that hours have, shape (cases, levels), and the level of each hour, shape (hours,).
+        """
+        levels, hours = np.unique(load.peak_per_s, return_inverse=True)
         factor = self.inputs["demand"] * (1 + self.inputs["retry"])
-        rates: Floats = factor[:, np.newaxis] * load.peak_per_s
-        return rates
+        return factor[:, np.newaxis] * levels, hours
 
 
 def _types(catalog: Catalog, names: Sequence[str]) -> dict[str, InstanceType]:

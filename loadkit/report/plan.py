@@ -75,7 +75,7 @@ def _tier(plan: Plan, tier: TierPlan) -> RenderableType:
     first = tier.choices[0]
     promised = "" if tier.promised is None else f", {percent(tier.promised)} promised"
     title = Text.assemble(
-        (f"TIER {tier.name}", "bold"),
+        (f"{'LOAD' if tier.promised is None else 'TIER'} {tier.name}", "bold"),
         f"  {format_rate(tier.load.most_per_s)} at the peak, {format_rate(float(tier.load.mean_per_s.mean()))} on "
         f"average{promised}",
     )
@@ -240,6 +240,6 @@ def _assumed(plan: Plan) -> RenderableType:
     every = [("*" if one.given else "", one.name, one.value or NONE) for one in plan.stated]
     half = -(-len(every) // 2)
     pairs = zip(every[:half], [*every[half:], ("", "", "")], strict=False)
-    drawn = f"{plan.draws.count} draws of seed {plan.draws.seed}"
-    note = f"* chosen, others by default; - by the scenario or the ladder; {drawn}"
-    return Group(table("llllll", [(*left, *right) for left, right in pairs]), Text(note, "dim"))
+    note = "* chosen, others by default; - by the scenario or the ladder"
+    drawn = f"; {plan.draws.count:,} draws of seed {plan.draws.seed}"
+    return Group(table("llllll", [(*left, *right) for left, right in pairs]), Text(note + drawn, "dim"))
