@@ -16,6 +16,7 @@ from loadkit.cli import (
     check,
     compare,
     cost,
+    demo,
     export,
     fit,
     forecast,
@@ -59,6 +60,7 @@ app = typer.Typer(
 )
 app.command("init", cls=init.InitCommand, epilog=f"\b\nExamples:\n{init.EXAMPLES}")(init.init)
 for _verb, _command, _examples in (
+    ("demo", demo.demo, demo.EXAMPLES),
     ("run", run.run, run.EXAMPLES),
     ("blast", blast.blast, blast.EXAMPLES),
     ("capacity", capacity.capacity, capacity.EXAMPLES),

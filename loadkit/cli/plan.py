@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadkit.cli._options import AsJson, rate_text
-from loadkit.cli._output import print_json, print_summary
+from loadkit.cli._output import print_json, print_note, print_summary
+from loadkit.cli.report import Lang, Language
 from loadkit.errors import UsageError
 from loadkit.units import parse_rate
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from loadkit.analysis.goals import Goal
     from loadkit.plan.hourly import HourlyLoad
     from loadkit.plan.measured import Measured
+    from loadkit.plan.outcome import Plan
 
 EXAMPLES = """\
   loadkit plan results/example --scenario mixed_month --tier professional --measured ecs.c8i.large
@@ -82,6 +84,10 @@ def plan(
     ] = None,
     draws: Annotated[int, typer.Option(min=10, max=100_000, metavar="N", help="Draws of what is uncertain.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 1,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page that needs no network.")
+    ] = None,
+    lang: Lang = Language.EN,
     as_json: AsJson = False,
 ) -> None:
     """Plan tiers, nodes, availability and the cost of a month from measured capacity.
@@ -114,12 +120,27 @@ def plan(
         ),
         assumptions=assumed,
     )
+    if html is not None:
+        _write_page(html, found, lang)
     if as_json:
         print_json(found.to_dict())
         return
     print_summary(render_plan(found))
     if len(found.measured) > 1:
         print_summary(render_comparison(found))
+
+
+def _write_page(file: Path, found: Plan, lang: Language) -> None:
+    from loadkit.report.plan_page import plan_page
+    from loadkit.report.words import Words
+
+    try:
+        file.write_text(plan_page(found, Words(lang.value)), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"can't write {file}: {error.strerror}", hint="name a file in a folder that is there"
+        ) from error
+    print_note(f"wrote {file}")
 
 
 def _load(scenario: str | None) -> HourlyLoad | None:

@@ -325,11 +325,11 @@ def _bill(bill: Bill) -> dict[str, Any]:
         "total": str(bill.total),
         "indicative": bill.indicative,
         "indicative_share": float(bill.indicative_share),
-        "lines": [_line(line) for line in bill.lines],
+        "lines": [focus_columns(line) for line in bill.lines],
     }
 
 
-def _line(line: CostLine) -> dict[str, Any]:
+def focus_columns(line: CostLine) -> dict[str, Any]:
     """A line under the column names of FOCUS."""
     values = dataclasses.asdict(line)
     named = {

@@ -56,6 +56,40 @@ OF_LADDER = {
     marked("service demand"): marked("what each message takes of a resource of the target"),
 }
 
+OF_PLAN = {
+    marked("draw"): marked(
+        "one way that everything uncertain may come out; all choices share the same draws, so that none is better by "
+        "luck"
+    ),
+    marked("P10, P50, P90"): marked(
+        "of all draws one in ten is at most P10, half are at most P50, one in ten is above P90"
+    ),
+    marked("grade"): marked(
+        "how far the worst axis goes beyond what was measured: up to once measured, 1.5 times supported, 3 times "
+        "modelled, 10 times range only, beyond that or where nothing was measured unsupported"
+    ),
+    marked("nodes"): marked(
+        "with spares, and enough left when a zone is lost; all cells together, at the busiest minute"
+    ),
+    marked("set by"): marked("the resource of a node that is used up first in most draws"),
+    marked("headroom"): marked("the share of what a node can do that may be used"),
+    marked("availability"): marked(
+        "the share of time in which enough nodes are up, times what the provider promises of the other parts"
+    ),
+    marked("base nodes"): marked("nodes that are paid for at all hours; what more is needed is bought by the hour"),
+    marked("pays above"): marked("a node that is needed in a larger share of hours is cheaper by subscription"),
+    marked("regret"): marked("mean over draws of what a month costs above the best choice of that draw"),
+    marked("a million messages"): marked(
+        "cost of the month over its messages, each counted once however often it is sent"
+    ),
+    marked("month"): marked("730 hours"),
+    marked("indicative"): marked("more than a fifth of the bill rests on prices of grade C or D"),
+    marked("grade of a price"): marked(
+        "A: the provider's, dated; B: the provider's example; C: of a third party; D: derived. Costs are drawn 0, 3, "
+        "15 and 25 % to either side"
+    ),
+}
+
 
 def definitions(name: str, terms: Mapping[str, str], t: Words) -> Section:
     """A section of terms.

@@ -21,6 +21,7 @@ from loadkit.errors import ExitCode, Problem, ScenarioError, UsageError
 ROOT = Path(__file__).parents[2]
 VERBS = (
     "init",
+    "demo",
     "run",
     "blast",
     "capacity",
