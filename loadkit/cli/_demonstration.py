@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from loadkit.plan.outcome import Plan, TierPlan
 
 OBJECTIVES = ("p(99) < 100ms", "success >= 99%")
-START_PER_S = 100.0
-WIDTH = 0.2
-BUDGET_S = 110.0
+START_PER_S = 60.0
+WIDTH = 0.1
+BUDGET_S = 130.0
+CONFIRM_TRIALS = 2
 MAIL, CALENDAR = "smoke", "mixed_month"
 SERVER = "station"
 
@@ -50,7 +51,7 @@ def search_small_server(results_dir: Path, stopped: list[int], *, quiet: bool) -
         LoadkitError: If a trial could not be made.
     """
     goals = tuple(parse_goal(text) for text in OBJECTIVES)
-    settings = SearchSettings(goals, START_PER_S, width=WIDTH, budget_s=BUDGET_S)
+    settings = SearchSettings(goals, START_PER_S, width=WIDTH, budget_s=BUDGET_S, confirm_trials=CONFIRM_TRIALS)
     ladder = begin(load_scenario(find_scenario(MAIL)), settings, results_dir, ("--sink-profile", SERVER))
     return climbed(ladder, stopped, quiet=quiet)
 
@@ -113,9 +114,10 @@ class Demonstration:
         return f"the curve: latency grows without bound towards {shown(fit.capacity.value)}/s ({span})"
 
     def _tier(self, tier: TierPlan) -> str:
-        chosen = tier.chosen
+        chosen, head = tier.chosen, f"{tier.name}, {number(tier.load.most_per_s)}/s"
         if chosen is None or chosen.monthly is None:
-            return f"{tier.name}: no choice holds {number(tier.load.most_per_s)}/s"
+            reason = tier.choices[0].reason
+            return f"{head}: none will do: {'' if reason is None else reason.words}"
         nodes = f"{range_of(chosen.fleet.nodes)} x {chosen.instance_type}"
         cost = f"{range_of(chosen.monthly)} {self.plan.currency} a month"
-        return f"{tier.name}, {number(tier.load.most_per_s)}/s: {nodes}, {cost}; {chosen.support.value}"
+        return f"{head}: {nodes}, {cost}; {chosen.support.value}"
