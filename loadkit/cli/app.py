@@ -53,7 +53,6 @@ EXIT_CODES = """\
 app = typer.Typer(
     name="loadkit",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain help starts in a third of the time and reads the same in a pipe
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
