@@ -14,6 +14,7 @@ from loadkit.plan.bill import Bill, CostLine
 from loadkit.plan.extrapolation import Axis, Support, worst
 from loadkit.plan.hourly import HourlyLoad
 from loadkit.plan.measured import Measured
+from loadkit.plan.site import Site
 from loadkit.plan.sizing import Cells
 from loadkit.plan.uncertain import Draws, Floats, Range, Spread
 
@@ -279,6 +280,8 @@ class Plan:
         inputs: What is uncertain and the same for all choices, by name.
         budget: Money for a month; None if none was given.
         remarks: What to know before it is used.
+        site: What its choices share, for whoever computes them again: inputs in every draw, types with their prices,
+            and what is bought beside nodes.
     """
 
     tiers: tuple[TierPlan, ...]
@@ -291,6 +294,7 @@ class Plan:
     inputs: dict[str, Range]
     budget: float | None
     remarks: tuple[str, ...]
+    site: Site = field(repr=False)
 
     @property
     def stated(self) -> tuple[Assumption, ...]:

@@ -55,6 +55,7 @@ def make_plan(
         inputs=site.ranges,
         budget=order.budget,
         remarks=tuple(_remarks(site, load)),
+        site=site,
     )
 
 

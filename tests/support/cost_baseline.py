@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from support.planning import LARGE, MEASURED, TYPES, whole_plan
+
 from loadkit.plan.outcome import Plan
 from loadkit.plan.site import Order
-from support.planning import LARGE, MEASURED, TYPES, whole_plan
 
 FILE = Path(__file__).parents[1] / "plan" / "cost_baseline.json"
 RENEW = "PYTHONPATH=.:tests python -m support.cost_baseline"
