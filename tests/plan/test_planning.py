@@ -273,8 +273,8 @@ def test_a_plan_can_be_computed_again_from_what_it_holds(small: Plan) -> None:
     assert instance.yearly is not None
     above = np.maximum(nodes - base, 0).mean() * HOURS_PER_MONTH
     compute = base * float(instance.yearly.amount) + above * float(instance.hourly.amount)
-    price = small.site.cases.of(f"price:{instance.name}", Range(0.85, 1, 1.15))[1:][draw]
-    assert instance.hourly.grade is Grade.THIRD_PARTY
+    price = small.site.cases.of(f"price:{instance.name}", Range(0.75, 1, 1.25))[1:][draw]
+    assert (instance.hourly.grade, instance.yearly.grade) == (Grade.THIRD_PARTY, Grade.DERIVED)
     disk = nodes.mean() * 40 * HOURS_PER_MONTH * 0.0021
     others = choice.monthly_draws[draw] - compute * price
     assert 0 < disk < others
