@@ -89,6 +89,8 @@ def _at_peak(load: HourlyLoad | None, rate_per_s: float) -> HourlyLoad:
 def _remarks(site: Site, load: HourlyLoad | None) -> Iterator[str]:
     for one in site.measured:
         yield f"capacity of {one.node.instance_type or 'a node'}: {one.basis}"
+        if one.bottleneck:
+            yield f"of {one.node.instance_type or 'a node'}, {one.bottleneck}"
         yield f"time for a message: {node_time_of(one, site.assumptions)[1]}"
     if load is not None and load.remark:
         yield load.remark
