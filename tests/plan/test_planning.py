@@ -16,6 +16,7 @@ from support.planning import LARGE, MEASURED, TYPES, assumed, catalog, month, wh
 from loadkit.analysis.refusal import RefusedError
 from loadkit.errors import UsageError
 from loadkit.plan.catalog import Catalog
+from loadkit.plan.catalog_load import load_catalog
 from loadkit.plan.charging import HOURS_PER_MONTH
 from loadkit.plan.extrapolation import Support
 from loadkit.plan.hourly import steady_load
@@ -282,6 +283,21 @@ def test_a_plan_can_be_computed_again_from_what_it_holds(small: Plan) -> None:
     assert next(one for one in plain.tiers[0].choices if one.instance_type == choice.instance_type).monthly_draws[
         draw
     ] == pytest.approx(compute * price)
+
+
+def test_a_mail_service_is_priced_and_held_against_its_limit() -> None:
+    """0.29 USD for 1,000 messages, at most 27.8 a second."""
+    prices = load_catalog(("alibaba-intl", "tiers"))
+    order = Order(rate_per_s=500.0, draws=51)
+    plan = make_plan(MEASURED, prices, order=order, assumptions=assumed(*CERTAIN))
+    service = plan.tiers[0].services[0]
+    assert (service.name, plan.currency) == ("directmail", "USD")
+    assert service.per_million.p50 == pytest.approx(290)
+    assert service.monthly.p50 == pytest.approx(500 * HOURS_PER_MONTH * 3600 * 0.29 / 1000)
+    assert service.reason is not None
+    assert (service.reason.constraint, service.reason.limit) == ("rate", 500)
+    assert service.reason.value == pytest.approx(27.8, abs=0.1)
+    assert any("counted by recipients" in remark for remark in plan.remarks)
 
 
 rates = st.floats(1, 2e5)
