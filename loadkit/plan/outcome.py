@@ -26,7 +26,7 @@ class Reason:
     """Why a choice was not taken.
 
     Args:
-        constraint: What stood against it: ``price``, ``availability``, ``cost``, ``load balancer``, ...
+        constraint: What stood against it: ``availability``, ``evidence``, ``cost``, ``price`` or ``rate``
         value: What it has of that; None where it has none.
         limit: What it would need; None where that is no number.
         unit: Of both.

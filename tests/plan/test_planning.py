@@ -145,6 +145,20 @@ def test_the_best_is_taken_and_every_other_has_its_reason(small: Plan) -> None:
         assert "cpu sets its" in choice.reason.words
 
 
+def test_a_cheaper_type_of_which_nothing_is_known_is_not_taken() -> None:
+    order = Order(rate_per_s=100.0, instance_types=("ecs.c8i.large", "ecs.c8y.large"), draws=100)
+    taken, other = whole_plan(order=order, load=steady_load(100)).tiers[0].choices
+    assert taken.instance_type == "ecs.c8i.large"
+    assert other.reason is not None
+    assert other.reason.constraint == "evidence"
+    assert other.reason.value == pytest.approx(other.monthly_draws.mean())
+    assert other.reason.value < other.reason.limit == pytest.approx(taken.monthly_draws.mean())  # type: ignore[operator]
+    assert taken.expected_regret is not None
+    assert other.expected_regret is not None
+    assert other.expected_regret < taken.expected_regret
+    assert "guesswork until a ladder on ecs.c8y.large is measured" in other.reason.words
+
+
 def test_four_nines_cannot_be_backed_by_the_provider_alone(small: Plan) -> None:
     enterprise = small.tiers[2]
     assert enterprise.chosen is None
