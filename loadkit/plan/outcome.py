@@ -210,12 +210,14 @@ class Service:
         name: Its name in the catalogue.
         monthly: Cost of a month.
         per_million: Cost of a million messages.
+        basis: What is billed, in words.
         reason: Why it was not taken; None where nothing stands against it.
     """
 
     name: str
     monthly: Spread
     per_million: Spread
+    basis: str
     reason: Reason | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -224,6 +226,7 @@ class Service:
             "name": self.name,
             "monthly": self.monthly.to_dict(),
             "per_million": self.per_million.to_dict(),
+            "basis": self.basis,
             "reason": self.reason and self.reason.to_dict(),
         }
 

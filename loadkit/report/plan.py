@@ -92,7 +92,7 @@ def _tier(plan: Plan, tier: TierPlan) -> RenderableType:
     }
     if tier.services:
         sections["INSTEAD OF SERVERS"] = table(
-            "lrw", [(one.name, range_of(one.monthly), _words(one.reason)) for one in tier.services]
+            "lrww", [(one.name, range_of(one.monthly), one.basis, _words(one.reason)) for one in tier.services]
         )
     steps = (*first.experiments, plan.measured[0].next_experiment)
     sections["NEXT"] = table("lw", (("-", one) for one in steps))
