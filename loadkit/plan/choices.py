@@ -62,13 +62,13 @@ def choice_of(site: Site, tier: TierLoad, instance: InstanceType, traffic: Traff
         traffic: What passes in a month.
     """
     sized = size(site, tier, instance, traffic)
-    factors = price_factors(instance, site.shopping, site.cases)
-    bought, lacking = purchases_of(instance, sized.nodes, factors.get("compute", 1.0))
+    bought, lacking = purchases_of(instance, sized.nodes, site.cases)
     common = _common(site, sized, instance, traffic)
     if not bought:
         return _unpriced(common, instance, lacking)
     cells = sized.cells.count
     others = other_costs(sized.nodes.mean(axis=1), traffic, site.shopping, site.assumptions, cells)
+    factors = price_factors(site.shopping, site.cases)
     others = {name: cost * factors[name] for name, cost in others.items()}
     beside = sum(others.values(), np.zeros_like(sized.capacity))
     total = bought[0].cost + beside
@@ -89,7 +89,7 @@ def choice_of(site: Site, tier: TierLoad, instance: InstanceType, traffic: Traff
             cells=cells,
         ),
         over_budget=None if site.order.budget is None else float((draws > site.order.budget).mean()),
-        drivers=_drivers(site, sized, factors, draws),
+        drivers=_drivers(site, sized, {"compute": bought[0].factor, **factors}, draws),
         expected_regret=None,
         reason=None,
         monthly_draws=draws,

@@ -14,6 +14,7 @@ from loadkit.plan.bill import Bill, CostLine
 from loadkit.plan.extrapolation import Axis, Support, worst
 from loadkit.plan.hourly import HourlyLoad
 from loadkit.plan.measured import Measured
+from loadkit.plan.site import Site
 from loadkit.plan.sizing import Cells
 from loadkit.plan.uncertain import Draws, Floats, Range, Spread
 
@@ -25,7 +26,7 @@ class Reason:
     """Why a choice was not taken.
 
     Args:
-        constraint: What stood against it: ``price``, ``availability``, ``cost``, ``load balancer``, ...
+        constraint: What stood against it: ``availability``, ``evidence``, ``cost``, ``price`` or ``rate``
         value: What it has of that; None where it has none.
         limit: What it would need; None where that is no number.
         unit: Of both.
@@ -282,6 +283,8 @@ class Plan:
         inputs: What is uncertain and the same for all choices, by name.
         budget: Money for a month; None if none was given.
         remarks: What to know before it is used.
+        site: What its choices share, for whoever computes them again: inputs in every draw, types with their prices,
+            and what is bought beside nodes.
     """
 
     tiers: tuple[TierPlan, ...]
@@ -294,6 +297,7 @@ class Plan:
     inputs: dict[str, Range]
     budget: float | None
     remarks: tuple[str, ...]
+    site: Site = field(repr=False)
 
     @property
     def stated(self) -> tuple[Assumption, ...]:

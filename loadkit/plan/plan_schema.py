@@ -65,6 +65,8 @@ class MeasuredPart(_Part):
     """How many trials there were."""
     next_experiment: str
     """What would tell more of the capacity."""
+    bottleneck: str
+    """Which of its resources gives out first; empty where nobody observed them."""
 
 
 class AssumptionPart(_Part):

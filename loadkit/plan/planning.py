@@ -55,6 +55,7 @@ def make_plan(
         inputs=site.ranges,
         budget=order.budget,
         remarks=tuple(_remarks(site, load)),
+        site=site,
     )
 
 
@@ -88,6 +89,8 @@ def _at_peak(load: HourlyLoad | None, rate_per_s: float) -> HourlyLoad:
 def _remarks(site: Site, load: HourlyLoad | None) -> Iterator[str]:
     for one in site.measured:
         yield f"capacity of {one.node.instance_type or 'a node'}: {one.basis}"
+        if one.bottleneck:
+            yield f"of {one.node.instance_type or 'a node'}, {one.bottleneck}"
         yield f"time for a message: {node_time_of(one, site.assumptions)[1]}"
     if load is not None and load.remark:
         yield load.remark
@@ -98,6 +101,9 @@ def _remarks(site: Site, load: HourlyLoad | None) -> Iterator[str]:
     for name, instance in site.types.items():
         if instance.hourly is not None and instance.hourly.suspect:
             yield f"the price of {name} is doubted: {instance.hourly.suspect}"
+    counted = [one.name for one in site.catalog.mail_services.values() if one.counted == "recipients"]
+    if counted:
+        yield f"{', '.join(counted)}: counted by recipients, of which one is taken for each message"
     unknown = sum(instance.network_bits_per_s is None for instance in site.types.values())
     if unknown:
         yield f"the bandwidth of {unknown} of {len(site.types)} types is not in the catalogue: it limits nothing here"

@@ -208,10 +208,8 @@ def _row(choice: Choice) -> Row:
 def _short(reason: Reason | None) -> str:
     if reason is None:
         return ""
-    if reason.constraint == "cost" and reason.value is not None and reason.limit:
-        return f"cost, {reason.value / reason.limit - 1:+.1%}"
-    if reason.constraint == "availability" and reason.value is not None:
-        return f"availability, {percent(reason.value)}"
+    if reason.constraint in ("cost", "evidence") and reason.value is not None and reason.limit:
+        return f"{reason.constraint}, {reason.value / reason.limit - 1:+.1%}"
     return reason.constraint
 
 
