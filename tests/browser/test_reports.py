@@ -125,8 +125,8 @@ def test_a_ladder_is_drawn_with_its_curves(page: Page, tmp_path: Path, shoot: Ca
     view = ladder_view(EXAMPLE)
     assert opened(page, ladder_page(view), tmp_path) == []
     assert view.latency is not None
-    # A band of two edges, a curve and points for each quantile.
-    assert lines_drawn(page)["latency-figure"] == 4 * len(view.latency.quantiles)
+    # A curve and points for each quantile, and the two edges of one band.
+    assert lines_drawn(page)["latency-figure"] == 2 * len(view.latency.quantiles) + 2
     assert [row[1] for row in cells(page, "trials", 1)] == [str(trial.sessions) for trial in view.ladder.sessions]
     assert view.scalability is not None
     assert {row[0] for row in cells(page, "scalability")} == {
