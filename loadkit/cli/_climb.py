@@ -86,6 +86,7 @@ def climb(ladder: Ladder, *, quiet: bool, as_json: bool) -> ExitCode:
         print_note(f"{ladder.reason}; {format_duration(ladder.search.took_s)} of trials; {ladder.folder}")
         if (told := sum(not one.seen.invalid for one in ladder.search.done)) >= LEAST_TO_FIT:
             print_note(f"a curve through these {told} trials: loadkit fit {ladder.folder}")
+        print_note(f"a page with all of it: loadkit report {ladder.folder} --type html")
     if ladder.status == "interrupted":
         print_note(f"go on with: loadkit capacity --resume {ladder.folder}")
         return stopped_code(stopped)

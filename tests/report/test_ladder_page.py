@@ -93,7 +93,10 @@ def test_runs_of_no_search_have_their_curves(example: LadderView) -> None:
     page = ladder_page(example)
     assert page.chapters[0].headline.word == "12 trials"
     (latency,) = blocks_of(page, "latency", Figure)
-    assert [trace["name"] for trace in latency.traces if trace.get("showlegend", True)] == ["p50", "p90", "p95", "p99"]
+    curves = [trace["name"] for trace in latency.traces if trace.get("line", {}).get("dash")]
+    assert curves == ["p50", "p90", "p95", "p99"]
+    shown = {trace["legendgroup"] for trace in latency.traces if trace.get("visible") is True}
+    assert shown == {"q3band"}
     assert len(latency.data[1].columns["trial"].values) == 5
     (throughput,) = blocks_of(page, "scalability", Figure)
     assert len(throughput.data[1].columns["n"].values) == 7
