@@ -120,7 +120,7 @@ class Course:
         serving: Nodes that serve; shape (n,).
         fluid: Messages that wait at the end of each step if nothing were random; shape (n,).
         mean: Messages that wait, given that all servers are busy, on average over each step; shape (n,).
-        variance: Their variance at its end; shape (n,).
+        variance: Their variance, over each step too; shape (n,).
         variation: Squared coefficient of variation of service times.
     """
 
@@ -268,9 +268,11 @@ def course_of(load: Load, node: Node, fleet: Fleet, *, variation: float = 1.0) -
         busy = served / (capacity_per_s * load.step_s) if capacity_per_s > 0 else float(fluid > 0)
         rate_per_s = arrivals / load.step_s
         spread = rate_per_s + variation * min(rate_per_s, capacity_per_s)
-        mean, variance, on_average = advance(
+        later, wider, on_average = advance(
             mean, variance, drift=rate_per_s - capacity_per_s, spread=spread, duration_s=load.step_s
         )
-        rows.append((paid, serving, fluid, on_average, variance))
+        # Those who come early in a step find another queue than those who come late.
+        rows.append((paid, serving, fluid, on_average, (variance + wider) / 2 + (later - mean) ** 2 / 12))
+        mean, variance = later, wider
     paid_nodes, serving_nodes, fluids, means, variances = np.array(rows, dtype=np.float64).T
     return Course(load, node, paid_nodes, serving_nodes, fluids, means, variances, variation)
