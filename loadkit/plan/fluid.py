@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from loadkit.plan.queue_moments import advance, density_at_zero, waiting_probability, waiting_tail
+from loadkit.plan.queue_moments import advance, waiting_probability, waiting_tail
 from loadkit.scenario.curve import Curve, Floats
 
 STEP_S = 60.0
@@ -146,16 +146,13 @@ class Course:
     @cached_property
     def waiting(self) -> Floats:
         """Probability in each step that a message waits; shape (n,)."""
-        density = np.array([density_at_zero(*one) for one in zip(self.mean, self.variance, strict=True)])
+        rates, capacity = self.load.rates_per_s, self.capacity_per_s
         sessions = np.maximum(np.round(self.serving * self.node.sessions), 1.0)
-        service_s = np.where(self.serving > 0, sessions / np.maximum(self.capacity_per_s, 1e-12), 0.0)
-        return waiting_probability(
-            self.mean,
-            density,
-            servers=sessions,
-            offered=self.load.rates_per_s * service_s,
-            variation=self.variation,
-        )
+        spread = rates + self.variation * np.minimum(rates, capacity)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rest = np.where(rates < capacity, spread / (2 * (capacity - rates)), np.inf)
+            offered = np.where(capacity > 0, rates * sessions / capacity, 0.0)
+        return waiting_probability(self.mean, rest, servers=sessions, offered=offered)
 
     @cached_property
     def backlog(self) -> Floats:

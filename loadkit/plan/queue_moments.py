@@ -25,6 +25,9 @@ _NEAR = 1.2
 _SOON = _SHORTEST = 1e-3
 """Part of the time left below which it makes no difference when something happens."""
 
+_LEAST = 1e-300
+"""Instead of zero, below a fraction."""
+
 _SHARE = 0.25
 """Part of its mean square by which one step of the integration may change a queue."""
 
@@ -136,33 +139,27 @@ def density_at_zero(mean: float, variance: float) -> float:
     return _TABLE[cell] + (_TABLE[cell + 1] - _TABLE[cell]) * (place - cell)
 
 
-def waiting_probability(
-    mean: Floats, density: Floats, *, servers: Floats, offered: Floats, variation: float = 1.0
-) -> Floats:
+def waiting_probability(mean: Floats, rest: Floats, *, servers: Floats, offered: Floats) -> Floats:
     """Probability that all servers are busy.
 
     Args:
         mean: Messages that wait, given that all are busy; shape (n,).
-        density: `density_at_zero`; shape (n,).
+        rest: `settled_mean`; shape (n,).
         servers: How many; shape (n,).
         offered: Arrivals per second times seconds of service; shape (n,).
-        variation: Squared coefficient of variation of service times.
 
     Notes:
-        Below the number of servers the queue settles within a service time, so that the flow between one server idle
-        and none balances: rho B (1 - p) = p f, with B Erlang's loss of one server less and f the density of an empty
-        queue. Where the queue has settled this is Erlang's C.
+        Erlang's C for what of the queue has settled, and certainty for what an overload has left: 1 - (1 - C) x
+        min(1, rest / mean). So it is exact for M/M/c that has settled, and 1 above the capacity.
     """
-    fewer = servers - 1
+    within = np.isfinite(rest)
+    work = np.where(within, np.minimum(offered, servers), 0.0)
     with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
-        logs = np.where(fewer > 0, fewer * np.log(offered) - offered - gammaln(fewer + 1), -offered)
-        loss = np.exp(logs) / gammaincc(fewer + 1, offered)
-    # Far above what servers can take, both are too small for a number, and their ratio is what is turned away.
-    loss = np.where(np.isfinite(loss), loss, np.clip(1 - fewer / np.maximum(offered, 1e-300), 0.0, 1.0))
-    loss = np.where(offered > 0, loss, (fewer == 0).astype(np.float64))
-    down = offered / servers * loss
-    empty = density / (1 + mean * 2 / (1 + variation))
-    return np.where(down > 0, down / np.maximum(down + empty, 1e-300), 0.0)
+        logs = np.where(work > 0, servers * np.log(work) - work - gammaln(servers + 1), -np.inf)
+        blocked = np.exp(logs) / gammaincc(servers + 1, work)  # Erlang's B, a Poisson probability over a sum of them
+        busy = blocked / np.maximum(1 - work / servers * (1 - blocked), _LEAST)
+        settled_part = np.where(mean > rest, rest / np.maximum(mean, _LEAST), 1.0)
+    return np.where(within, 1 - (1 - np.minimum(busy, 1.0)) * settled_part, 1.0)
 
 
 def waiting_tail(mean: Floats, variance: Floats, queue: Floats) -> Floats:
@@ -173,10 +170,10 @@ def waiting_tail(mean: Floats, variance: Floats, queue: Floats) -> Floats:
         variance: Shape (n,).
         queue: Messages; shape (n,).
     """
-    variation = np.clip(variance / np.maximum(mean * mean, 1e-300), 0.0, 1.0)
+    variation = np.clip(variance / np.maximum(mean * mean, _LEAST), 0.0, 1.0)
     peaks = np.interp(variation, _VARIATIONS[::-1], _PEAKS[::-1])
     scale = mean / (peaks + np.exp(-peaks * peaks / 2 - math.log(2 * math.pi) / 2 - log_ndtr(peaks)))
-    with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
+    with np.errstate(all="ignore"):  # what is no number is not chosen below
         cut = np.exp(log_ndtr(peaks - queue / scale) - log_ndtr(peaks))
         exponential = np.exp(-queue / mean)
         normal = ndtr((mean - queue) / np.sqrt(variance))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import truncnorm
 
 from loadkit.analysis.queueing import erlang_c, mg1_response_mean
-from loadkit.plan.queue_moments import advance, density_at_zero, waiting_probability, waiting_tail
+from loadkit.plan.queue_moments import advance, settled_mean, waiting_probability, waiting_tail
 
 
 def settled(rate: float, capacity: float, variation: float = 1.0) -> tuple[float, float]:
@@ -23,13 +23,13 @@ def settled(rate: float, capacity: float, variation: float = 1.0) -> tuple[float
 
 def backlog(rate: float, capacity: float, servers: int, variation: float = 1.0) -> tuple[float, float]:
     """Messages that wait after a long time, and the probability that one does."""
-    mean, variance = settled(rate, capacity, variation)
+    mean, _ = settled(rate, capacity, variation)
+    rest = settled_mean(rate - capacity, rate * (1 + variation))
     (busy,) = waiting_probability(
         np.array([mean]),
-        np.array([density_at_zero(mean, variance)]),
+        np.array([rest]),
         servers=np.array([float(servers)]),
         offered=np.array([rate * servers / capacity]),
-        variation=variation,
     )
     return mean * busy, busy
 
@@ -96,12 +96,13 @@ def test_the_tail_of_a_settled_queue_is_exponential_and_that_of_a_narrow_one_a_s
     )
 
 
-def test_probabilities_to_wait_hold_far_beyond_what_servers_can_take() -> None:
+def test_what_an_overload_has_left_waits_for_sure() -> None:
     busy = waiting_probability(
-        np.array([1e6, 0.0, 1e-9]),
-        np.array([0.0, 1.0, 1.0]),
-        servers=np.array([10.0, 10.0, 1.0]),
-        offered=np.array([1e5, 0.0, 0.0]),
+        np.array([1e6, 5000.0, 0.0, 0.5]),
+        np.array([np.inf, 0.5, 0.0, 0.5]),
+        servers=np.full(4, 10.0),
+        offered=np.array([1e5, 3.0, 0.0, 3.0]),
     )
 
-    np.testing.assert_allclose(busy, [1.0, 0.0, 0.0], atol=1e-9)
+    # 3 of 10 servers are wanted: Erlang's C is 0.0012; of 5,000 messages a half has settled.
+    np.testing.assert_allclose(busy, [1.0, 1 - 0.5 / 5000, 0.0, erlang_c(10, 3.0)], atol=1e-6)
