@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from loadkit.plan.queue_moments import advance, density_at_zero, waiting_probability, waiting_tail
+from loadkit.plan.queue_moments import advance, waiting_probability, waiting_tail
 from loadkit.scenario.curve import Curve, Floats
 
 STEP_S = 60.0
@@ -120,7 +120,7 @@ class Course:
         serving: Nodes that serve; shape (n,).
         fluid: Messages that wait at the end of each step if nothing were random; shape (n,).
         mean: Messages that wait, given that all servers are busy, on average over each step; shape (n,).
-        variance: Their variance at its end; shape (n,).
+        variance: Their variance, over each step too; shape (n,).
         variation: Squared coefficient of variation of service times.
     """
 
@@ -146,16 +146,13 @@ class Course:
     @cached_property
     def waiting(self) -> Floats:
         """Probability in each step that a message waits; shape (n,)."""
-        density = np.array([density_at_zero(*one) for one in zip(self.mean, self.variance, strict=True)])
+        rates, capacity = self.load.rates_per_s, self.capacity_per_s
         sessions = np.maximum(np.round(self.serving * self.node.sessions), 1.0)
-        service_s = np.where(self.serving > 0, sessions / np.maximum(self.capacity_per_s, 1e-12), 0.0)
-        return waiting_probability(
-            self.mean,
-            density,
-            servers=sessions,
-            offered=self.load.rates_per_s * service_s,
-            variation=self.variation,
-        )
+        spread = rates + self.variation * np.minimum(rates, capacity)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rest = np.where(rates < capacity, spread / (2 * (capacity - rates)), np.inf)
+            offered = np.where(capacity > 0, rates * sessions / capacity, 0.0)
+        return waiting_probability(self.mean, rest, servers=sessions, offered=offered)
 
     @cached_property
     def backlog(self) -> Floats:
@@ -268,9 +265,11 @@ def course_of(load: Load, node: Node, fleet: Fleet, *, variation: float = 1.0) -
         busy = served / (capacity_per_s * load.step_s) if capacity_per_s > 0 else float(fluid > 0)
         rate_per_s = arrivals / load.step_s
         spread = rate_per_s + variation * min(rate_per_s, capacity_per_s)
-        mean, variance, on_average = advance(
+        later, wider, on_average = advance(
             mean, variance, drift=rate_per_s - capacity_per_s, spread=spread, duration_s=load.step_s
         )
-        rows.append((paid, serving, fluid, on_average, variance))
+        # Those who come early in a step find another queue than those who come late.
+        rows.append((paid, serving, fluid, on_average, (variance + wider) / 2 + (later - mean) ** 2 / 12))
+        mean, variance = later, wider
     paid_nodes, serving_nodes, fluids, means, variances = np.array(rows, dtype=np.float64).T
     return Course(load, node, paid_nodes, serving_nodes, fluids, means, variances, variation)

@@ -343,13 +343,14 @@ def _fewest_nodes(setting: Setting, node: Node) -> int:
         return setting.survives(course_of(setting.load, node, Fixed(nodes)))
 
     high = max(1, math.ceil(float(setting.load.rates_per_s.max()) / node.capacity_per_s))
-    while not survives(high):
+    while high <= MOST_NODES:
+        if survives(high):
+            return _first(survives, 1, high)
         high *= 2
-        if high > MOST_NODES:
-            raise RefusedError(
-                f"not even {MOST_NODES:,} nodes hold {setting.goal.text}", hint="measure a node's capacity again"
-            )
-    return _first(survives, 1, high)
+    raise RefusedError(
+        f"not even {MOST_NODES:,} nodes hold {setting.goal.text}",
+        hint="measure a node's capacity and its time for one message again",
+    )
 
 
 def scale_out(setting: Setting, policy: Policy, enough: int) -> ScaleOut:
@@ -368,6 +369,8 @@ def scale_out(setting: Setting, policy: Policy, enough: int) -> ScaleOut:
         return setting.survives(setting.course(one, weak))
 
     if policy.ahead:
+        if survives(replace(policy, ahead=())):
+            return ScaleOut(policy.name, enough, None)
         first = min(policy.ahead, key=lambda one: one.moment_s)
         most = math.ceil(max(one.moment_s for one in policy.ahead) / step_s) + 1
         nodes = max(one.nodes for one in policy.ahead)
