@@ -26,12 +26,18 @@ class Installed:
     folder: Path
     bin: Path
 
-    def __call__(self, *command: str) -> str:
+    def __call__(self, *command: str, most_s: float = 110) -> str:
         """What a command of this environment prints."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         program = str(self.bin / command[0])
         done = subprocess.run(
-            [program, *command[1:]], cwd=self.folder, env=kept, capture_output=True, text=True, check=False, timeout=110
+            [program, *command[1:]],
+            cwd=self.folder,
+            env=kept,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=most_s,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -88,6 +94,16 @@ def test_it_works_without_the_repository(installed: Installed) -> None:
     assert "promotion" in installed("loadkit", "check", "promotion")
     profiles = json.loads(installed("loadkit", "sink", "--profiles", "--json"))
     assert profiles.keys() == {path.stem for path in (ROOT / "sinks" / "profiles").glob("*.yaml")}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_it_goes_the_whole_way(installed: Installed) -> None:
+    said = installed("loadkit", "demo", "--quiet", most_s=290).splitlines()
+    assert len(said) == 10, said
+    assert [line.split(",")[0] for line in said[4:7]] == ["basic", "professional", "enterprise"], said
+    page = installed.folder / said[8].removeprefix("page: ")
+    assert "professional" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.long
