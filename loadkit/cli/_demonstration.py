@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from loadkit.analysis.search import GoalResult
     from loadkit.cli._ladder import Ladder
     from loadkit.plan.outcome import Plan, TierPlan
 
-OBJECTIVES = ("p(99) < 100ms", "success >= 99%")
+OBJECTIVES = ("p(99) < 500ms", "success >= 99%")
 START_PER_S = 60.0
 WIDTH = 0.1
 BUDGET_S = 130.0
@@ -96,10 +97,7 @@ class Demonstration:
         search = self.ladder.search
         told = sum(not one.seen.invalid for one in search.done)
         yield f"{told} trials in {format_duration(round(search.took_s))}, of real SMTP sessions: {self.ladder.folder}"
-        for result in search.results():
-            low, high = (shown(rate) + "/s" if rate else "?" for rate in (result.lower_per_s, result.upper_per_s))
-            why = f", {result.criterion.value} gives out" if result.criterion else ""
-            yield f"{result.goal.text}: holds at {low}, not at {high}{why}"
+        yield from map(_goal_line, search.results())
         yield self._curve()
         yield from map(self._tier, self.plan.tiers)
         yield "prices are dated list prices, and what was measured is a sink: measure your server, import your prices"
@@ -109,7 +107,7 @@ class Demonstration:
     def _curve(self) -> str:
         fit = self.view.latency
         if fit is None:
-            return f"no curve: {'; '.join(self.view.refusals) or 'too few trials'}"
+            return f"no curve: {self.view.refusals[0].partition(';')[0] if self.view.refusals else 'too few trials'}"
         span = f"{shown(fit.capacity.low)} to {shown(fit.capacity.high)}"
         return f"the curve: latency grows without bound towards {shown(fit.capacity.value)}/s ({span})"
 
@@ -121,3 +119,12 @@ class Demonstration:
         nodes = f"{range_of(chosen.fleet.nodes)} x {chosen.instance_type}"
         cost = f"{range_of(chosen.monthly)} {self.plan.currency} a month"
         return f"{head}: {nodes}, {cost}; {chosen.support.value}"
+
+
+def _goal_line(result: GoalResult) -> str:
+    low, high = result.lower_per_s, result.upper_per_s
+    holds = f"holds at {shown(low)}/s" if low else "no rate was found that holds"
+    if high is None:
+        return f"{result.goal.text}: {holds}; none was tried that is too much"
+    why = f", where {result.criterion.value} gives out" if result.criterion else ""
+    return f"{result.goal.text}: {holds}, not at {shown(high)}/s{why}"
