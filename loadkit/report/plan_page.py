@@ -10,7 +10,7 @@ from loadkit.report.blocks import Block, Facts, Grid, Listing, Mark, Prose, Sect
 from loadkit.report.definitions import OF_PLAN, definitions
 from loadkit.report.page import Chapter, Headline, Page, render_page
 from loadkit.report.plan_tier import overview_grid, tier_blocks
-from loadkit.report.plan_words import GRADES
+from loadkit.report.plan_words import GRADES, tier_title
 from loadkit.report.retold import retold
 from loadkit.report.tables import NONE
 from loadkit.report.words import ENGLISH, Words
@@ -49,7 +49,7 @@ def plan_chapter(plan: Plan, t: Words = ENGLISH, name: str = "plan") -> Chapter:
     sections = [
         Section(f"{name}-tiers", t("At a glance"), tuple(_overview(plan, t))),
         *(
-            Section(f"{name}-{place}", tier.name, tuple(tier_blocks(plan, tier, f"{name}-{place}", t)))
+            Section(f"{name}-{place}", tier_title(tier), tuple(tier_blocks(plan, tier, f"{name}-{place}", t)))
             for place, tier in enumerate(plan.tiers, 1)
         ),
         Section(f"{name}-basis", t("What it rests on"), tuple(_basis(plan, t))),

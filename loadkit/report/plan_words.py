@@ -9,9 +9,10 @@ from loadkit.report.blocks import Mark
 from loadkit.report.plan import number, range_of
 from loadkit.report.tables import NONE
 from loadkit.report.words import Words, marked
+from loadkit.units import format_rate
 
 if TYPE_CHECKING:
-    from loadkit.plan.outcome import Choice
+    from loadkit.plan.outcome import Choice, TierPlan
     from loadkit.plan.uncertain import Spread
     from loadkit.report.blocks import Tone
 
@@ -83,6 +84,12 @@ def named(name: str, t: Words) -> str:
     return t(NAMES[name]) if name in NAMES else name
 
 
+def tier_title(tier: TierPlan) -> str:
+    """A tier with its peak."""
+    rate = format_rate(tier.load.most_per_s)
+    return rate if tier.name == rate else f"{tier.name}, {rate}"
+
+
 def grade(support: Support, t: Words) -> Mark:
     """A grade with its sign and tone."""
     word, tone = GRADES[support]
@@ -95,7 +102,15 @@ def amount(choice: Choice, spread: Spread) -> tuple[str, str]:
     return (middle, span if span != middle else "") if choice.support.single_number else (span, "")
 
 
-def three(choice: Choice, spread: Spread) -> tuple[str, str, str]:
+def quantiles(choice: Choice, spread: Spread | None) -> tuple[str, ...]:
+    """What stands in the columns of `quantile_header`."""
+    places = len(quantile_header(choice))
+    if spread is None:
+        return (NONE,) * places
+    ends = number(spread.p10), number(spread.p90)
+    return ends if places == len(ends) else (ends[0], number(spread.p50), ends[1])
+
+
+def quantile_header(choice: Choice) -> tuple[str, ...]:
     """P10, P50 and P90; no P50 where no single number may be said."""
-    middle = number(spread.p50) if choice.support.single_number else NONE
-    return number(spread.p10), middle, number(spread.p90)
+    return ("P10", "P50", "P90") if choice.support.single_number else ("P10", "P90")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from loadkit.report.plan_words import named
 from loadkit.report.words import Words, marked
 
 SENTENCES = (
@@ -91,7 +92,7 @@ def retold(text: str, t: Words) -> str:
         found = form.fullmatch(text)
         if found:
             return t(sentence, **{name: retold(value, t) for name, value in found.groupdict().items()})
-    return text
+    return named(text, t)
 
 
 @cache
