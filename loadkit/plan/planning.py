@@ -101,9 +101,6 @@ def _remarks(site: Site, load: HourlyLoad | None) -> Iterator[str]:
     for name, instance in site.types.items():
         if instance.hourly is not None and instance.hourly.suspect:
             yield f"the price of {name} is doubted: {instance.hourly.suspect}"
-    counted = [one.name for one in site.catalog.mail_services.values() if one.counted == "recipients"]
-    if counted:
-        yield f"{', '.join(counted)}: counted by recipients, of which one is taken for each message"
     unknown = sum(instance.network_bits_per_s is None for instance in site.types.values())
     if unknown:
         yield f"the bandwidth of {unknown} of {len(site.types)} types is not in the catalogue: it limits nothing here"
