@@ -145,6 +145,17 @@ def test_ladders_of_several_types_are_compared(capsys: pytest.CaptureFixture[str
     assert medians == sorted(medians)
 
 
+def test_mail_services_and_a_catalogue_in_dollars_are_as_the_schema_says(
+    capsys: pytest.CaptureFixture[str], schema: jsonschema.Draft202012Validator
+) -> None:
+    intl = ("--catalog", "alibaba-intl", "--catalog", "tiers", "--tier", "basic", "--draws", "20", "--budget", "100")
+    found = json_of(capsys, *MEASURED, *intl)
+    schema.validate(found)
+    assert found["currency"] == "USD"
+    assert found["tiers"][0]["services"][0]["name"] == "directmail"
+    assert "INSTEAD OF SERVERS" in "\n".join(lines_of(capsys, *MEASURED, *intl))
+
+
 def test_an_unknown_machine_carries_a_stated_prior(capsys: pytest.CaptureFixture[str]) -> None:
     found = json_of(capsys, EXAMPLE, "--rate", "50/s", *FEW)
     choice = found["tiers"][0]["choices"][0]
