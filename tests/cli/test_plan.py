@@ -173,6 +173,8 @@ def test_an_unknown_machine_carries_a_stated_prior(capsys: pytest.CaptureFixture
         ((*MEASURED, "--vcpus", "2", "--rate", "50/s"), "leave out --vcpus"),
         (("--compare", "here", "--rate", "50/s"), "is not TYPE=LADDER"),
         ((*MEASURED,), "there is nothing to plan for"),
+        ((*MEASURED, "--rate", "0/s"), "is above 0/s"),
+        ((*MEASURED, "--rate", "50/s", "--cells", "0/s"), "is above 0/s"),
         ((*MEASURED, "--tier", "profesional"), "did you mean professional?"),
         ((*MEASURED, "--rate", "50/s", "--objective", "fast"), "--objective:"),
         ((*MEASURED, "--rate", "50/s", "--assume", "headrom=0.7"), "--assume: headrom: is not a known key"),

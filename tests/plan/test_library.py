@@ -16,7 +16,7 @@ def test_every_public_name_is_there() -> None:
         assert getattr(plan, name).__name__ == name
     assert loadkit.make_plan is plan.make_plan
     with pytest.raises(AttributeError, match="has no attribute 'mak_plan'"):
-        _ = plan.mak_plan  # type: ignore[attr-defined]
+        _ = plan.mak_plan
 
 
 def test_importing_it_is_cheap() -> None:
