@@ -41,7 +41,7 @@ def _number(text: str) -> float:
     return float(text)
 
 
-def _range_reader(read: Callable[[str], float], most: float) -> Callable[[object], Range]:
+def _range_reader(read: Callable[[str], float], most: float, *, zero: bool) -> Callable[[object], Range]:
     def parse(value: object) -> Range:
         if isinstance(value, Range):
             return value
@@ -49,7 +49,8 @@ def _range_reader(read: Callable[[str], float], most: float) -> Callable[[object
         if len(ends) not in (1, _ENDS):
             raise ValueError(f"{value!r} is not one value or three: write low..mid..high, of which each may be alone")
         numbers = [read(str(end)) for end in ends]
-        if not all(0 < number <= most for number in numbers):
+        none = zero and numbers == [0.0]
+        if not none and not all(0 < number <= most for number in numbers):
             raise ValueError(f"must be above 0 and at most {most:g}, not {value}")
         return Range(*numbers) if len(numbers) == _ENDS else Range.exactly(numbers[0])
 
@@ -67,9 +68,9 @@ def _range_writer(write: Callable[[float], str]) -> Callable[[Range], str]:
 def _range_schema(pattern: str, *examples: str) -> JsonSchema:
     dots = re.escape(_BETWEEN)
     text = quantity_schema(rf"(?:{pattern})(?:\s*{dots}\s*(?:{pattern})\s*{dots}\s*(?:{pattern}))?", *examples)
-    one = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, quantity_schema(pattern, examples[0])]}
+    one = {"anyOf": [{"type": "number", "minimum": 0}, quantity_schema(pattern, examples[0])]}
     three = {"type": "array", "items": one, "minItems": _ENDS, "maxItems": _ENDS}
-    return {"anyOf": [text, {"type": "number", "exclusiveMinimum": 0}, three]}
+    return {"anyOf": [text, {"type": "number", "minimum": 0}, three]}
 
 
 def _plain(number: float) -> str:
@@ -86,10 +87,16 @@ def _exact_time(duration_s: float) -> str:
 
 
 def _range(
-    read: Callable[[str], float], write: Callable[[float], str], most: float, pattern: str, *examples: str
+    read: Callable[[str], float],
+    write: Callable[[float], str],
+    most: float,
+    pattern: str,
+    *examples: str,
+    zero: bool = False,
 ) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
+    """Field type of a range; with ``zero`` a single value may be none at all."""
     return (
-        BeforeValidator(_range_reader(read, most)),
+        BeforeValidator(_range_reader(read, most, zero=zero)),
         PlainSerializer(_range_writer(write)),
         WithJsonSchema(_range_schema(pattern, *examples)),
     )
@@ -97,9 +104,11 @@ def _range(
 
 Factor = Annotated[Range, *_range(_number, _plain, 1e3, _NUMBER_PATTERN, "1.2", "0.8..1..1.25")]
 Exponent = Annotated[Range, *_range(_number, _plain, 1.0, _NUMBER_PATTERN, "0.9", "0.75..0.9..1")]
-SmallShare = Annotated[Range, *_range(_number, _plain, 0.9, _NUMBER_PATTERN, "0.02", "0.005..0.02..0.06")]
+SmallShare = Annotated[Range, *_range(_number, _plain, 0.9, _NUMBER_PATTERN, "0.02", "0.005..0.02..0.06", zero=True)]
 Sizes = Annotated[Range, *_range(parse_size, _exact_size, 2.0**47, SIZE_PATTERN, "30KiB", "10KiB..30KiB..90KiB")]
-Times = Annotated[Range, *_range(parse_duration, _exact_time, 1e10, DURATION_PATTERN, "50ms", "20ms..50ms..200ms")]
+Times = Annotated[
+    Range, *_range(parse_duration, _exact_time, 1e10, DURATION_PATTERN, "50ms", "20ms..50ms..200ms", zero=True)
+]
 Share = Annotated[float, Strict(), Field(ge=0, le=1)]
 UsableShare = Annotated[float, Strict(), Field(gt=0, le=1)]
 Amount = Annotated[float, Strict(), Field(ge=0, le=1e9)]

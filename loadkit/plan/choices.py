@@ -62,13 +62,13 @@ def choice_of(site: Site, tier: TierLoad, instance: InstanceType, traffic: Traff
         traffic: What passes in a month.
     """
     sized = size(site, tier, instance, traffic)
-    factors = price_factors(instance, site.shopping, site.cases)
-    bought, lacking = purchases_of(instance, sized.nodes, factors.get("compute", 1.0))
+    bought, lacking = purchases_of(instance, sized.nodes, site.cases)
     common = _common(site, sized, instance, traffic)
     if not bought:
         return _unpriced(common, instance, lacking)
     cells = sized.cells.count
     others = other_costs(sized.nodes.mean(axis=1), traffic, site.shopping, site.assumptions, cells)
+    factors = price_factors(site.shopping, site.cases)
     others = {name: cost * factors[name] for name, cost in others.items()}
     beside = sum(others.values(), np.zeros_like(sized.capacity))
     total = bought[0].cost + beside
@@ -89,7 +89,7 @@ def choice_of(site: Site, tier: TierLoad, instance: InstanceType, traffic: Traff
             cells=cells,
         ),
         over_budget=None if site.order.budget is None else float((draws > site.order.budget).mean()),
-        drivers=_drivers(site, sized, factors, draws),
+        drivers=_drivers(site, sized, {"compute": bought[0].factor, **factors}, draws),
         expected_regret=None,
         reason=None,
         monthly_draws=draws,
@@ -124,13 +124,15 @@ def size(site: Site, tier: TierLoad, instance: InstanceType, traffic: Traffic) -
 
 
 def service_of(tier: TierLoad, service: MailService, traffic: Traffic) -> Service:
-    """A provider's own mail service for a tier."""
-    cost = traffic.messages[1:] / 1000 * float(service.price.amount)
+    """A provider's own mail service for a tier; it bills what it accepts, so that repetitions cost nothing."""
+    each = tier.load.recipients_per_message if service.counted == "recipients" else 1.0
+    cost = traffic.messages[1:] * each / 1000 * float(service.price.amount)
+    basis = f"{each:.3g} recipients a message are billed" if service.counted == "recipients" else "messages are billed"
     reason = None
     if service.max_rate_per_s is not None and service.max_rate_per_s < tier.load.most_per_s:
         words = f"it takes {service.max_rate_per_s:,.3g}/s unless its limit is raised, of {tier.load.most_per_s:,.3g}/s"
         reason = Reason("rate", service.max_rate_per_s, tier.load.most_per_s, "/s", words)
-    return Service(service.name, Spread.of(cost), Spread.of(cost / traffic.messages[1:] * 1e6), reason)
+    return Service(service.name, Spread.of(cost), Spread.of(cost / traffic.messages[1:] * 1e6), basis, reason)
 
 
 def _limits(site: Site, instance: InstanceType, traffic: Traffic, capacity: Floats) -> NodeLimits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -121,20 +121,21 @@ def traffic_of(
     return Traffic(volume.messages, size_bytes, volume.wire_bytes, units)
 
 
-def price_factors(instance: InstanceType, shopping: Shopping, cases: Cases) -> dict[str, Floats]:
-    """How far each price may be off, by its grade, in every case; by what is bought."""
+def price_factor(name: str, prices: Iterable[Price], cases: Cases) -> Floats:
+    """How far a price may be off, by its grade, in every case; the worst grade of several counts."""
+    spread = max(price.grade.spread for price in prices)
+    return cases.of(f"price:{name}", Range(1 - spread, 1.0, 1 + spread))
+
+
+def price_factors(shopping: Shopping, cases: Cases) -> dict[str, Floats]:
+    """How far the price of each thing beside the nodes may be off, in every case."""
     bought: dict[str, tuple[str, Price]] = {}
-    if instance.hourly is not None:
-        bought["compute"] = (instance.name, instance.hourly)
     if shopping.balancer is not None:
         bought["balancer"] = (shopping.balancer.name, shopping.balancer.instance)
     for part, item in (("disk", shopping.disk), ("egress", shopping.transfer), ("storage", shopping.storage)):
         if item is not None:
             bought[part] = (item.name, item.price)
-    return {
-        part: cases.of(f"price:{name}", Range(1 - price.grade.spread, 1.0, 1 + price.grade.spread))
-        for part, (name, price) in bought.items()
-    }
+    return {part: price_factor(name, [price], cases) for part, (name, price) in bought.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,24 +146,24 @@ class Purchase:
         name: Of the mix.
         mix: The mix.
         base_nodes: Nodes paid for at all hours.
-        cost: Of a month, shape (cases,).
+        factor: How far its prices may be off, shape (cases,).
+        cost: Of a month with that, shape (cases,).
     """
 
     name: str
     mix: purchase.PurchaseMix
     base_nodes: int
+    factor: Floats
     cost: Floats
 
 
-def purchases_of(
-    instance: InstanceType, nodes: Ints, factor: Floats | float
-) -> tuple[tuple[Purchase, ...], dict[str, str]]:
+def purchases_of(instance: InstanceType, nodes: Ints, cases: Cases) -> tuple[tuple[Purchase, ...], dict[str, str]]:
     """Every way to buy nodes, the one with the least mean cost first, and why others are none.
 
     Args:
         instance: Their type.
         nodes: Needed in each hour, shape (cases, hours).
-        factor: On its prices, shape (cases,) or ().
+        cases: The cases.
     """
     lacking = {name: purchase.why_not(instance, mix) for name, mix in purchase.MIXES.items()}
     found = []
@@ -170,8 +171,10 @@ def purchases_of(
         if lacking[name]:
             continue
         base = purchase.cheapest_base(instance, nodes, mix) if mix.base != "hourly" else int(nodes.min())
+        prices = [price for price in (instance.hourly, getattr(instance, mix.base)) if price is not None]
+        factor = price_factor(instance.name, prices, cases)
         cost = purchase.node_hours_cost(instance, nodes, mix, base_nodes=base) * factor
-        found.append(Purchase(name, mix, base, cost))
+        found.append(Purchase(name, mix, base, factor, cost))
     ranked = tuple(sorted(found, key=lambda one: float(one.cost.mean())))
     return ranked, {name: why for name, why in lacking.items() if why}
 

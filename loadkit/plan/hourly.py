@@ -39,6 +39,7 @@ class HourlyLoad:
         message_bytes: Mean size of a message.
         messages_per_connection: Messages in a connection; None where connections are kept or nothing is known.
         remark: What was assumed to make hours of it; empty where nothing was.
+        recipients_per_message: Recipients of a message on average; 1 where nothing is known.
     """
 
     name: str
@@ -47,6 +48,7 @@ class HourlyLoad:
     message_bytes: Range | None
     messages_per_connection: float | None
     remark: str
+    recipients_per_message: float = 1.0
 
     @property
     def most_per_s(self) -> float:
@@ -63,6 +65,7 @@ class HourlyLoad:
             self.message_bytes,
             self.messages_per_connection,
             self.remark,
+            self.recipients_per_message,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,6 +77,7 @@ class HourlyLoad:
             "message_bytes": None if self.message_bytes is None else self.message_bytes.to_dict(),
             "messages_per_connection": self.messages_per_connection,
             "remark": self.remark,
+            "recipients_per_message": self.recipients_per_message,
         }
 
 
@@ -104,9 +108,11 @@ def hourly_load(scenario: Scenario) -> HourlyLoad:
     else:
         means, peaks = _by_hour(curve)
         remark = ""
-    size = sum(kind.share * kind.mean_bytes for kind in kinds_of(scenario))
+    kinds = kinds_of(scenario)
+    size = sum(kind.share * kind.mean_bytes for kind in kinds)
+    recipients = sum(kind.share * kind.mean_recipients for kind in kinds)
     spread = Range(size / SIZE_SPREAD, size, size * SIZE_SPREAD)
-    return HourlyLoad(scenario.name, means, peaks, spread, messages_per_session(scenario), remark)
+    return HourlyLoad(scenario.name, means, peaks, spread, messages_per_session(scenario), remark, recipients)
 
 
 def _busiest_minute(curve: Curve) -> float:

@@ -12,6 +12,7 @@ from loadkit.analysis.refusal import RefusedError
 from loadkit.analysis.search import GoalResult, Search
 from loadkit.errors import RunFolderError
 from loadkit.measure.ladder import Ladder, RateTrial, SessionsTrial, read_ladder
+from loadkit.plan.bottleneck import bottleneck_in
 from loadkit.plan.uncertain import Range
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Measured:
         boxes: How many machines shared the load.
         trials: How many trials there were.
         next_experiment: What would tell more of the capacity.
+        bottleneck: Which of its resources gives out first, in words; empty where nobody observed them.
     """
 
     capacity_per_s: Range
@@ -64,6 +66,7 @@ class Measured:
     boxes: int
     trials: int
     next_experiment: str
+    bottleneck: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -79,6 +82,7 @@ class Measured:
             "boxes": self.boxes,
             "trials": self.trials,
             "next_experiment": self.next_experiment,
+            "bottleneck": self.bottleneck,
         }
 
 
@@ -98,9 +102,15 @@ def read_measured(
         RefusedError: If the trials tell no capacity.
     """
     results = [result for folder in folders for result in _results_of(folder)]
-    found = measured_of(read_ladder(folders), results, objective=objective)
-    capacity = found.capacity_per_s.times(1 / boxes)
-    return replace(found, capacity_per_s=capacity, node=node or Node(), boxes=boxes)
+    ladder = read_ladder(folders)
+    found = measured_of(ladder, results, objective=objective)
+    return replace(
+        found,
+        capacity_per_s=found.capacity_per_s.times(1 / boxes),
+        node=node or Node(),
+        boxes=boxes,
+        bottleneck=bottleneck_in(ladder),
+    )
 
 
 def measured_of(ladder: Ladder, results: Sequence[GoalResult] = (), *, objective: Goal | None = None) -> Measured:

@@ -14,6 +14,7 @@ from loadkit.plan.bill import Bill, CostLine
 from loadkit.plan.extrapolation import Axis, Support, worst
 from loadkit.plan.hourly import HourlyLoad
 from loadkit.plan.measured import Measured
+from loadkit.plan.site import Site
 from loadkit.plan.sizing import Cells
 from loadkit.plan.uncertain import Draws, Floats, Range, Spread
 
@@ -25,7 +26,7 @@ class Reason:
     """Why a choice was not taken.
 
     Args:
-        constraint: What stood against it: ``price``, ``availability``, ``cost``, ``load balancer``, ...
+        constraint: What stood against it: ``availability``, ``evidence``, ``cost``, ``price`` or ``rate``
         value: What it has of that; None where it has none.
         limit: What it would need; None where that is no number.
         unit: Of both.
@@ -209,12 +210,14 @@ class Service:
         name: Its name in the catalogue.
         monthly: Cost of a month.
         per_million: Cost of a million messages.
+        basis: What is billed, in words.
         reason: Why it was not taken; None where nothing stands against it.
     """
 
     name: str
     monthly: Spread
     per_million: Spread
+    basis: str
     reason: Reason | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -223,6 +226,7 @@ class Service:
             "name": self.name,
             "monthly": self.monthly.to_dict(),
             "per_million": self.per_million.to_dict(),
+            "basis": self.basis,
             "reason": self.reason and self.reason.to_dict(),
         }
 
@@ -279,6 +283,8 @@ class Plan:
         inputs: What is uncertain and the same for all choices, by name.
         budget: Money for a month; None if none was given.
         remarks: What to know before it is used.
+        site: What its choices share, for whoever computes them again: inputs in every draw, types with their prices,
+            and what is bought beside nodes.
     """
 
     tiers: tuple[TierPlan, ...]
@@ -291,6 +297,7 @@ class Plan:
     inputs: dict[str, Range]
     budget: float | None
     remarks: tuple[str, ...]
+    site: Site = field(repr=False)
 
     @property
     def stated(self) -> tuple[Assumption, ...]:

@@ -65,6 +65,8 @@ class MeasuredPart(_Part):
     """How many trials there were."""
     next_experiment: str
     """What would tell more of the capacity."""
+    bottleneck: str
+    """Which of its resources gives out first; empty where nobody observed them."""
 
 
 class AssumptionPart(_Part):
@@ -282,6 +284,8 @@ class ServicePart(_Part):
     """Cost of a month."""
     per_million: SpreadPart
     """Cost of a million messages."""
+    basis: str
+    """What is billed, in words."""
     reason: ReasonPart | None
     """Why it was not taken."""
 
@@ -301,6 +305,8 @@ class LoadPart(_Part):
     """Messages in a connection."""
     remark: str
     """What was assumed to make hours of it."""
+    recipients_per_message: float
+    """Recipients of a message on average."""
 
 
 class TierPart(_Part):

@@ -37,9 +37,11 @@ def make_plan(
 
     Raises:
         RefusedError: If the catalogue lacks what the plan takes.
-        UsageError: If a tier or a type is not in the catalogue.
+        UsageError: If a tier or a type is not in the catalogue, or a rate is not above zero.
     """
     order, assumptions = order or Order(), assumptions or Assumptions()
+    if any(rate is not None and rate <= 0 for rate in (order.rate_per_s, order.cell_rate_per_s)):
+        raise UsageError("a rate to plan for, or of a cell, is above 0/s", hint="such as 500/s")
     every = (measured,) if isinstance(measured, Measured) else tuple(measured)
     every = tuple(with_vcpus(one, catalog.instance_types) for one in every)
     site = Site.of(every, catalog, load, order, assumptions)
@@ -55,6 +57,7 @@ def make_plan(
         inputs=site.ranges,
         budget=order.budget,
         remarks=tuple(_remarks(site, load)),
+        site=site,
     )
 
 
@@ -88,6 +91,8 @@ def _at_peak(load: HourlyLoad | None, rate_per_s: float) -> HourlyLoad:
 def _remarks(site: Site, load: HourlyLoad | None) -> Iterator[str]:
     for one in site.measured:
         yield f"capacity of {one.node.instance_type or 'a node'}: {one.basis}"
+        if one.bottleneck:
+            yield f"of {one.node.instance_type or 'a node'}, {one.bottleneck}"
         yield f"time for a message: {node_time_of(one, site.assumptions)[1]}"
     if load is not None and load.remark:
         yield load.remark

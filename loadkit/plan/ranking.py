@@ -22,6 +22,10 @@ def ranked(choices: Sequence[Choice], currency: str) -> tuple[Choice, ...]:
     Returns:
         The one that is taken, then the others by what they are expected to cost; those that miss the availability
         after those that don't, and those without a price at last. Where all miss it none is taken.
+
+    Notes:
+        What evidence carries goes before what might be cheaper: first choices with a single number, then those of a
+        family that was measured, then the rest; of equal ones that of the least expected regret.
     """
     priced = [choice for choice in choices if choice.monthly is not None]
     unpriced = tuple(choice for choice in choices if choice.monthly is None)
@@ -37,16 +41,23 @@ def _by_cost(choices: Sequence[Choice], currency: str) -> tuple[Choice, ...]:
         return ()
     costs = np.stack([choice.monthly_draws for choice in choices])
     regrets, chances = expected_regrets(costs), chances_to_be_best(costs)
-    order = np.argsort(regrets, kind="stable")
-    best = choices[int(order[0])]
+    first = min(range(len(choices)), key=lambda place: (_guesswork(choices[place]), regrets[place]))
+    others = [int(place) for place in np.argsort(regrets, kind="stable") if place != first]
+    best = choices[first]
     found = []
-    for place in order:
-        choice = choices[int(place)]
+    for place in (first, *others):
+        choice = choices[place]
         reason = choice.reason
         if reason is None and choice is not best:
             reason = _cost(choice, best, float(chances[place]), currency)
         found.append(replace(choice, expected_regret=float(regrets[place]), reason=reason))
     return tuple(found)
+
+
+def _guesswork(choice: Choice) -> tuple[bool, bool]:
+    """How little evidence carries a choice."""
+    unknown = any(axis.name == "cores" and axis.extent is None for axis in choice.axes)
+    return not choice.support.single_number, unknown
 
 
 def _availability(choice: Choice) -> Reason:
@@ -65,6 +76,12 @@ def _cost(choice: Choice, best: Choice, chance: float, currency: str) -> Reason:
     assert best.monthly is not None
     mean, least = (float(one.monthly_draws.mean()) for one in (choice, best))
     ratio = mean / least if least else 1.0
+    if ratio < 1:
+        words = (
+            f"might cost {1 - ratio:.1%} less than {best.instance_type} on average, which is guesswork until a ladder "
+            f"on {choice.instance_type} is measured"
+        )
+        return Reason("evidence", mean, least, f"{currency}/month", words)
     words = (
         f"costs {ratio - 1:.1%} more than {best.instance_type} on average, is the cheapest in {chance:.0%} of draws; "
         f"{choice.fleet.limiting} sets its {choice.fleet.nodes.p10:,.0f} to {choice.fleet.nodes.p90:,.0f} nodes"

@@ -92,7 +92,7 @@ def _tier(plan: Plan, tier: TierPlan) -> RenderableType:
     }
     if tier.services:
         sections["INSTEAD OF SERVERS"] = table(
-            "lrw", [(one.name, range_of(one.monthly), _words(one.reason)) for one in tier.services]
+            "lrww", [(one.name, range_of(one.monthly), one.basis, _words(one.reason)) for one in tier.services]
         )
     steps = (*first.experiments, plan.measured[0].next_experiment)
     sections["NEXT"] = table("lw", (("-", one) for one in steps))
@@ -208,10 +208,8 @@ def _row(choice: Choice) -> Row:
 def _short(reason: Reason | None) -> str:
     if reason is None:
         return ""
-    if reason.constraint == "cost" and reason.value is not None and reason.limit:
-        return f"cost, {reason.value / reason.limit - 1:+.1%}"
-    if reason.constraint == "availability" and reason.value is not None:
-        return f"availability, {percent(reason.value)}"
+    if reason.constraint in ("cost", "evidence") and reason.value is not None and reason.limit:
+        return f"{reason.constraint}, {reason.value / reason.limit - 1:+.1%}"
     return reason.constraint
 
 

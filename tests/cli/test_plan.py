@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from loadkit.analysis.goals import Goal
 from loadkit.cli.app import main
 from loadkit.errors import ExitCode
 from loadkit.plan import measured
@@ -29,12 +31,15 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @lru_cache
-def read_cached(folders: tuple[Path, ...], **options: Any) -> measured.Measured:
-    return READ(folders, **options)
+def read_cached(folders: tuple[Path, ...], objective: Goal | None) -> measured.Measured:
+    return READ(folders, objective=objective)
 
 
-def read(folders: Sequence[Path], **options: Any) -> measured.Measured:
-    return read_cached(tuple(folders), **options)
+def read(
+    folders: Sequence[Path], *, node: measured.Node, boxes: int = 1, objective: Goal | None = None
+) -> measured.Measured:
+    assert boxes == 1
+    return replace(read_cached(tuple(folders), objective), node=node)
 
 
 def lines_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
@@ -140,6 +145,17 @@ def test_ladders_of_several_types_are_compared(capsys: pytest.CaptureFixture[str
     assert medians == sorted(medians)
 
 
+def test_mail_services_and_a_catalogue_in_dollars_are_as_the_schema_says(
+    capsys: pytest.CaptureFixture[str], schema: jsonschema.Draft202012Validator
+) -> None:
+    intl = ("--catalog", "alibaba-intl", "--catalog", "tiers", "--tier", "basic", "--draws", "20", "--budget", "100")
+    found = json_of(capsys, *MEASURED, *intl)
+    schema.validate(found)
+    assert found["currency"] == "USD"
+    assert found["tiers"][0]["services"][0]["name"] == "directmail"
+    assert "INSTEAD OF SERVERS" in "\n".join(lines_of(capsys, *MEASURED, *intl))
+
+
 def test_an_unknown_machine_carries_a_stated_prior(capsys: pytest.CaptureFixture[str]) -> None:
     found = json_of(capsys, EXAMPLE, "--rate", "50/s", *FEW)
     choice = found["tiers"][0]["choices"][0]
@@ -157,6 +173,8 @@ def test_an_unknown_machine_carries_a_stated_prior(capsys: pytest.CaptureFixture
         ((*MEASURED, "--vcpus", "2", "--rate", "50/s"), "leave out --vcpus"),
         (("--compare", "here", "--rate", "50/s"), "is not TYPE=LADDER"),
         ((*MEASURED,), "there is nothing to plan for"),
+        ((*MEASURED, "--rate", "0/s"), "is above 0/s"),
+        ((*MEASURED, "--rate", "50/s", "--cells", "0/s"), "is above 0/s"),
         ((*MEASURED, "--tier", "profesional"), "did you mean professional?"),
         ((*MEASURED, "--rate", "50/s", "--objective", "fast"), "--objective:"),
         ((*MEASURED, "--rate", "50/s", "--assume", "headrom=0.7"), "--assume: headrom: is not a known key"),

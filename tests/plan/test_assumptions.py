@@ -49,6 +49,15 @@ def test_every_problem_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_some_things_may_be_none_at_all() -> None:
+    found = load_assumptions(given=["retry=0", "idle=0s", "box_loss=0"])
+    assert (found.retry, found.idle, found.box_loss) == (Range.exactly(0),) * 3
+    with pytest.raises(AssumptionsError):
+        load_assumptions(given=["demand=0"])
+    with pytest.raises(AssumptionsError):
+        load_assumptions(given=["retry=0..0.1..0.2"])
+
+
 def test_time_between_failures_needs_time_to_repair() -> None:
     assert load_assumptions(given=["node_mtbf=30d", "node_repair=1h"]).availability == pytest.approx(720 / 721)
     assert load_assumptions().availability == 0.999

@@ -23,7 +23,7 @@ def test_four_of_six() -> None:
     assert at_least(4, 6, 0.8) == pytest.approx(0.90112, abs=1e-12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 12), st.integers(0, 12), st.floats(0, 1))
 def test_it_is_the_sum_of_binomial_terms(needed: int, more: int, availability: float) -> None:
     nodes = needed + more

@@ -267,8 +267,10 @@ def test_all_that_is_wrong_with_the_columns_comes_at_once(write: Write) -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "type,currency,hourly\n"])
-def test_an_empty_table_is_no_catalogue(text: str, write: Write) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "\n", "# nothing\n", "type,currency,hourly\n", f"type,currency,hourly\n{'a' * 200_000},CNY,1\n"]
+)
+def test_an_empty_or_endless_table_is_no_catalogue(text: str, write: Write) -> None:
     with pytest.raises(CatalogError):
         import_csv(Origin(write("t.csv", text), "cn-beijing"))
 

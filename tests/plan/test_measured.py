@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from loadkit.analysis.evidence import Observation
 from loadkit.analysis.goals import parse_goal
 from loadkit.analysis.refusal import RefusedError
-from loadkit.analysis.search import GoalResult
-from loadkit.measure.ladder import Ladder, RateTrial, SessionsTrial
+from loadkit.analysis.search import GoalResult, Search
+from loadkit.analysis.search_trials import NextTrial, SearchSettings
+from loadkit.errors import RunFolderError
+from loadkit.measure.ladder import Ladder, RateTrial, SessionsTrial, read_ladder
 from loadkit.plan.measured import Measured, Node, measured_of, read_measured
 from loadkit.plan.uncertain import Range
 
@@ -25,8 +29,13 @@ def result(text: str, lower: float | None, upper: float | None) -> GoalResult:
 
 
 @pytest.fixture(scope="module")
-def example() -> Measured:
-    return read_measured([EXAMPLE], node=Node("ecs.c8i.large", 2))
+def ladder() -> Ladder:
+    return read_ladder([EXAMPLE])
+
+
+@pytest.fixture(scope="module")
+def example(ladder: Ladder) -> Measured:
+    return measured_of(ladder)
 
 
 def test_the_example_lies_between_what_it_kept_up_with_and_where_its_curve_ends(example: Measured) -> None:
@@ -36,17 +45,17 @@ def test_the_example_lies_between_what_it_kept_up_with_and_where_its_curve_ends(
     assert example.sessions == 48
     assert example.node_time_s == pytest.approx(0.109503)
     assert example.node_time_basis == "the median response time at 142.6/s"
-    assert (example.node.vcpus, example.boxes, example.trials) == (2, 1, 12)
+    assert (example.node, example.boxes, example.trials) == (Node(), 1, 12)
 
 
-def test_an_objective_bounds_the_example_by_its_curve_of_latency() -> None:
-    found = read_measured([EXAMPLE], objective=parse_goal("p(99) < 150ms"))
+def test_an_objective_bounds_the_example_by_its_curve_of_latency(ladder: Ladder) -> None:
+    found = measured_of(ladder, objective=parse_goal("p(99) < 150ms"))
     assert 110 < found.capacity_per_s.mid < 142.625
     assert found.basis.startswith("p(99) < 150ms holds up to")
     with pytest.raises(RefusedError, match=r"too short for p\(99.9\)"):
-        read_measured([EXAMPLE], objective=parse_goal("p(99.9) < 150ms"))
+        measured_of(ladder, objective=parse_goal("p(99.9) < 150ms"))
     with pytest.raises(RefusedError, match="latency is above it without load"):
-        read_measured([EXAMPLE], objective=parse_goal("p(99) < 1ms"))
+        measured_of(ladder, objective=parse_goal("p(99) < 1ms"))
 
 
 def test_a_search_goes_before_anything_else_and_all_its_goals_must_be_met() -> None:
@@ -90,7 +99,23 @@ def test_no_trial_tells_nothing() -> None:
         measured_of(NONE)
 
 
-def test_several_boxes_share_what_they_carried(example: Measured) -> None:
-    found = read_measured([EXAMPLE], boxes=2)
-    assert found.capacity_per_s == example.capacity_per_s.times(0.5)
-    assert dataclasses.replace(found, capacity_per_s=example.capacity_per_s, boxes=1, node=example.node) == example
+def test_several_boxes_share_what_they_carried() -> None:
+    highest = max(EXAMPLE.glob("*-blast-*"))
+    found = read_measured([highest], node=Node("ecs.c8i.large"), boxes=2)
+    assert found.capacity_per_s == Range.exactly(142.625 / 2)
+    assert (found.rate_per_s, found.boxes, found.node) == (142.625, 2, Node("ecs.c8i.large"))
+
+
+def test_the_folder_of_a_search_is_read(tmp_path: Path) -> None:
+    highest = max(EXAMPLE.glob("*-blast-*"))
+    shutil.copytree(highest, tmp_path / highest.name)
+    search = Search(SearchSettings((parse_goal("p(99) < 500ms"),), start_per_s=100, width=0.5))
+    while isinstance(trial := search.next_action(), NextTrial):
+        slow = 0 if trial.rate_per_s < 500 else 50
+        search = search.with_trial(trial, Observation((200,) * 10, (0,) * 10, ((slow,) * 10,), (5,) * 10))
+    (tmp_path / "ladder.json").write_text(json.dumps({"search": search.to_dict()}))
+    found = read_measured([tmp_path])
+    assert (found.capacity_per_s.low, found.capacity_per_s.high) == pytest.approx((337.5, 506.25), rel=1e-3)
+    (tmp_path / "ladder.json").write_text("{}")
+    with pytest.raises(RunFolderError, match="is damaged"):
+        read_measured([tmp_path])

@@ -23,7 +23,7 @@ def test_whole_nodes(rate: float, usable: float, nodes: int) -> None:
     assert int(nodes_needed(rate, usable)) == nodes
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.floats(0, 1e6), st.floats(1, 1e4), st.floats(0, 0.3))
 def test_it_is_the_smallest_fleet_that_carries_the_rate(rate: float, usable: float, loss: float) -> None:
     nodes = int(nodes_needed(rate, usable, loss))
@@ -32,13 +32,13 @@ def test_it_is_the_smallest_fleet_that_carries_the_rate(rate: float, usable: flo
     assert nodes == 1 or carried[1] < rate * (1 + 1e-6)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=8), st.floats(1, 1e4), st.floats(0, 0.3))
 def test_more_rate_never_needs_fewer_nodes(rates: list[float], usable: float, loss: float) -> None:
     assert (np.diff(nodes_needed(np.sort(rates), usable, loss)) >= 0).all()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 300), st.integers(0, 5), st.integers(1, 6), st.integers(1, 4))
 def test_a_fleet_is_the_smallest_that_survives(needed: int, spares: int, zones: int, fewest: int) -> None:
     def survives(nodes: int) -> bool:

@@ -13,7 +13,7 @@ positive = st.floats(1e-3, 1e9, allow_subnormal=False)
 ranges = st.tuples(positive, positive, positive).map(sorted).map(lambda ends: Range(*ends))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ranges)
 def test_stated_quantiles_are_honoured(value: Range) -> None:
     for probability, stated in ((0.05, value.low), (0.5, value.mid), (0.95, value.high)):
@@ -43,7 +43,7 @@ def test_what_is_no_range_is_refused(ends: tuple[float, float, float]) -> None:
         Range(*ends)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ranges, st.floats(0, 2), st.floats(0, 2))
 def test_a_wider_input_never_gives_a_narrower_output(value: Range, narrow: float, wide: float) -> None:
     narrow, wide = sorted((narrow, wide))

@@ -35,9 +35,9 @@ MEASURED = Measured(
 """A small ladder, as on a laptop."""
 
 LARGE = replace(
-    MEASURED, capacity_per_s=Range(1800.0, 2000.0, 2200.0), rate_per_s=3600.0, sessions=400.0, boxes=4, node_time_s=0.05
+    MEASURED, capacity_per_s=Range(950.0, 1000.0, 1050.0), rate_per_s=3800.0, sessions=400.0, boxes=4, node_time_s=0.05
 )
-"""Four boxes at once, of which each carried 900/s."""
+"""Four boxes at once, of which each carried 950/s."""
 
 
 @lru_cache
