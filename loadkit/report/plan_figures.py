@@ -54,7 +54,10 @@ def choices_figure(name: str, plan: Plan, tier: TierPlan, t: Words) -> Figure | 
         (Data(columns),),
         tuple(traces),
         _layout(len(shown), plan.currency, barmode="stack"),
-        t("Bars are the bill in which every input is its median; diamonds and whiskers are the draws."),
+        t(
+            "Bars are the bill in which every input is its median; diamonds and whiskers are the draws. Choices of "
+            "which only a range may be said are left out."
+        ),
     )
 
 

@@ -9,10 +9,10 @@ from loadkit.analysis.results import shown
 from loadkit.plan.availability import downtime_minutes, percent
 from loadkit.plan.extrapolation import Support
 from loadkit.report.blocks import Block, Fold, Grid, Listing, Mark, Prose, Tile, Tiles
-from loadkit.report.plan import number, range_of
+from loadkit.report.plan import number
 from loadkit.report.plan_bill import bill_download, bill_grid
 from loadkit.report.plan_figures import choices_figure, drivers_figure, parts_figure
-from loadkit.report.plan_words import GRADES, amount, grade, named, quantile_header, quantiles
+from loadkit.report.plan_words import GRADES, amount, grade, named, quantile_header, quantiles, span_of
 from loadkit.report.retold import retold
 from loadkit.report.tables import NONE
 from loadkit.units import format_rate
@@ -78,9 +78,9 @@ def tier_blocks(plan: Plan, tier: TierPlan, name: str, t: Words) -> Iterator[Blo
 def _overview_row(tier: TierPlan, t: Words) -> tuple[str | Mark, ...]:
     choice = tier.choices[0]
     taken = choice.instance_type if tier.chosen is choice else Mark(t("✗ none will do"), "bad")
-    cost = (range_of(one) if one is not None else NONE for one in (choice.monthly, choice.per_million))
+    cost = (span_of(one, t) if one is not None else NONE for one in (choice.monthly, choice.per_million))
     rate = format_rate(tier.load.most_per_s)
-    return tier.name, rate, taken, grade(choice.support, t), range_of(choice.fleet.nodes), _kept(choice, t), *cost
+    return tier.name, rate, taken, grade(choice.support, t), span_of(choice.fleet.nodes, t), _kept(choice, t), *cost
 
 
 def _kept(choice: Choice, t: Words) -> Mark | str:
@@ -116,12 +116,12 @@ def _graded(choice: Choice, t: Words) -> tuple[str, Tone]:
 
 
 def _tiles(plan: Plan, choice: Choice, t: Words) -> Iterator[Tile]:
-    value, note = amount(choice, choice.fleet.nodes)
+    value, note = amount(choice, choice.fleet.nodes, t)
     yield Tile(t("nodes"), value, note)
     if choice.monthly is not None and choice.per_million is not None:
-        value, note = amount(choice, choice.monthly)
+        value, note = amount(choice, choice.monthly, t)
         yield Tile(t("{currency} a month", currency=plan.currency), value, note)
-        value, note = amount(choice, choice.per_million)
+        value, note = amount(choice, choice.per_million, t)
         yield Tile(t("{currency} a million messages", currency=plan.currency), value, note)
     found = choice.availability
     down = t("{minutes} minutes down in 30 days", minutes=f"{downtime_minutes(found.together):.3g}")
@@ -141,7 +141,7 @@ def _nodes_words(choice: Choice, t: Words) -> str:
     fleet = choice.fleet
     said = t(
         "{needed} nodes carry the peak, {spares} more may fail, spread over {zones} zones; {resource} sets the number.",
-        needed=range_of(fleet.needed),
+        needed=span_of(fleet.needed, t),
         spares=fleet.spares,
         zones=fleet.zones,
         resource=named(fleet.limiting, t),
@@ -221,24 +221,31 @@ def _choices(plan: Plan, tier: TierPlan, t: Words) -> Iterator[Block]:
 
 
 def _choice_row(choice: Choice, t: Words) -> tuple[str | Mark, ...]:
-    cost = NONE if choice.monthly is None else range_of(choice.monthly)
+    cost = NONE if choice.monthly is None else span_of(choice.monthly, t)
     regret = NONE if choice.expected_regret is None else number(choice.expected_regret)
     why = Mark(t("✓ taken"), "good") if choice.reason is None else retold(choice.reason.words, t)
-    return choice.instance_type, range_of(choice.fleet.nodes), named(choice.fleet.limiting, t), cost, regret, why
+    return choice.instance_type, span_of(choice.fleet.nodes, t), named(choice.fleet.limiting, t), cost, regret, why
 
 
 def _services(plan: Plan, tier: TierPlan, t: Words) -> Grid:
     rows = tuple(
-        (one.name, range_of(one.monthly), range_of(one.per_million), retold(one.reason.words if one.reason else "", t))
+        (
+            one.name,
+            span_of(one.monthly, t),
+            span_of(one.per_million, t),
+            retold(one.basis, t),
+            retold(one.reason.words if one.reason else "", t),
+        )
         for one in tier.services
     )
     header = (
         t("service"),
         t("{currency} a month", currency=plan.currency),
         t("{currency} a million messages", currency=plan.currency),
+        t("what is billed"),
         t("to know"),
     )
-    return Grid(header, rows, "lrrl", t("Mail services of the provider, instead of servers"))
+    return Grid(header, rows, "lrrll", t("Mail services of the provider, instead of servers"))
 
 
 def _bill(choice: Choice, file: str, t: Words) -> Iterator[Block]:

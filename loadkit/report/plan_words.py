@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from loadkit.plan.extrapolation import Support
 from loadkit.report.blocks import Mark
-from loadkit.report.plan import number, range_of
+from loadkit.report.plan import number
 from loadkit.report.tables import NONE
 from loadkit.report.words import Words, marked
 from loadkit.units import format_rate
@@ -96,9 +96,15 @@ def grade(support: Support, t: Words) -> Mark:
     return Mark(t(word), tone)
 
 
-def amount(choice: Choice, spread: Spread) -> tuple[str, str]:
+def span_of(spread: Spread, t: Words) -> str:
+    """From P10 to P90."""
+    low, high = number(spread.p10), number(spread.p90)
+    return low if low == high else t("{low} to {high}", low=low, high=high)
+
+
+def amount(choice: Choice, spread: Spread, t: Words) -> tuple[str, str]:
     """What may be said of an outcome, and what goes with it: the median and its range, or the range alone."""
-    span, middle = range_of(spread), number(spread.p50)
+    span, middle = span_of(spread, t), number(spread.p50)
     return (middle, span if span != middle else "") if choice.support.single_number else (span, "")
 
 

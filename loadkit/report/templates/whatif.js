@@ -24,6 +24,7 @@ const loadkitWhatIf = (() => {
       return sorted[Math.max(place === low ? low : low + 1, 0)];
     });
   }
+  const sum = values => values.reduce((total, one) => total + one, 0);
   const nodesNeeded = (rate, usable, loss) => {
     const alone = rate / usable;
     return Math.max(Math.ceil((loss ? alone ** (1 / (1 - loss)) : alone) * (1 - ROUNDING)), 1);
@@ -36,13 +37,13 @@ const loadkitWhatIf = (() => {
   function atLeast(needed, nodes, {availability, common_cause: common}) {
     const down = 1 - availability, alone = (1 - common) * down;
     if (alone >= 1) return 0;
-    let logarithm = nodes * Math.log1p(-alone), sum = Math.exp(logarithm);
+    let logarithm = nodes * Math.log1p(-alone), chance = Math.exp(logarithm);
     for (let failed = 1; alone > 0 && failed <= nodes - needed; failed++) {
       logarithm += Math.log((nodes - failed + 1) / failed * alone / (1 - alone));
-      sum += Math.exp(logarithm);
+      chance += Math.exp(logarithm);
       if (logarithm < -80 && failed > nodes * alone) break;
     }
-    return sum * (1 - common * down);
+    return chance * (1 - common * down);
   }
   function wireBytes(size, wire) {
     const sent = size + wire.dialogue_bytes;
@@ -106,15 +107,16 @@ const loadkitWhatIf = (() => {
   }
   // How many cases and hours need at least so many nodes, by that number.
   function hoursNeeding(nodes, hours, most) {
-    const counts = new Float64Array(most + 2);
-    nodes.forEach((one, at) => { counts[one] += hours[at % hours.length]; });
+    const counts = new Float64Array(most + 2), levels = hours.length;
+    for (let at = 0; at < nodes.length; at++) counts[nodes[at]] += hours[at % levels];
     for (let place = most; place >= 0; place--) counts[place] += counts[place + 1];
     return counts;
   }
   // Every way to buy nodes, the one with the least mean cost first; nodes are (cases, levels) in one row.
   function purchases(data, type, nodes, hours, cases) {
-    const most = nodes.reduce((one, other) => Math.max(one, other), 0), fewest = nodes.reduce((one, other) => Math.min(one, other), most);
-    const needing = hoursNeeding(nodes, hours, most), total = hours.reduce((sum, one) => sum + one, 0), month = data.hours_per_month;
+    let most = 0, fewest = Infinity;
+    for (const one of nodes) { most = Math.max(most, one); fewest = Math.min(fewest, one); }
+    const needing = hoursNeeding(nodes, hours, most), total = sum(hours), month = data.hours_per_month;
     const found = Object.entries(type.mix_spreads).map(([name, doubt]) => {
       const mix = data.mixes[name], hour = type.prices.hourly, spot = type.spot_factor === null ? 1 : type.spot_factor;
       const baseMonth = mix.base === "hourly" ? hour * month : type.prices[mix.base];
@@ -129,7 +131,7 @@ const loadkitWhatIf = (() => {
         for (let level = 0; level < levels; level++) above += hours[level] * Math.max(nodes[at * levels + level] - base, 0);
         return one * (base * baseMonth + above / total * month * peakHour);
       });
-      return {name, base, cost, mean: cost.reduce((sum, one) => sum + one, 0) / cases};
+      return {name, base, cost, mean: sum(cost) / cases};
     });
     return found.sort((one, other) => one.mean - other.mean);
   }
@@ -186,7 +188,7 @@ const loadkitWhatIf = (() => {
     const {spares, availability} = sparesFor(data, setting, carrying, tier.promised);
 
     const nodes = new Int32Array(cases * levels), needed = new Float64Array(cases), fleets = new Float64Array(cases);
-    const mean = new Float64Array(cases), hours = tier.level_hours, total = hours.reduce((sum, one) => sum + one, 0);
+    const mean = new Float64Array(cases), hours = tier.level_hours, total = sum(hours);
     for (let at = 0; at < cases; at++) {
       const usable = least(every, at);
       for (let level = 0; level < levels; level++) {
@@ -201,7 +203,7 @@ const loadkitWhatIf = (() => {
     const bought = purchases(data, type, nodes, hours, cases);
     const way = bought.find(one => one.name === setting.mix) || bought[0];
     const parts = {compute: way.cost, ...otherCosts(data, {nodes: mean, cells, messages, sizes, wire, retry, rates, open})};
-    const monthly = demand.map((_, at) => Object.values(parts).reduce((sum, one) => sum + one[at], 0));
+    const monthly = demand.map((_, at) => Object.values(parts).reduce((total, one) => total + one[at], 0));
     return {
       needed: spread(needed), nodes: spread(fleets), monthly: spread(monthly), cells, spares, availability, grade,
       per_million: spread(monthly.map((one, at) => one / messages[at] * 1e6)),
@@ -211,4 +213,89 @@ const loadkitWhatIf = (() => {
     };
   }
   return {evaluate, planned};
+})();
+
+// The form: what it asks, and what it shows.
+(() => {
+  const NUMBERS = {rate_per_s: 1, message_bytes: 1024, retry: 0.01, headroom: 0.01, spares: 1, zones: 1};
+  const short = value => value.toLocaleString("en", {maximumSignificantDigits: 3});
+  const told = (words, values) => words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+  function mount(form) {
+    const {data, words} = JSON.parse(form.querySelector("script").textContent);
+    const fields = form.elements, says = form.querySelector(".says"), body = form.querySelector("tbody");
+    let asPlanned, first;
+
+    // What is shown is rounded: a field that nobody touched stands for the exact value.
+    function fill(place) {
+      asPlanned = loadkitWhatIf.planned(data, place);
+      first = loadkitWhatIf.evaluate(data, asPlanned);
+      for (const name of ["tier", "type", "mix"]) fields[name].value = asPlanned[name];
+      for (const [name, unit] of Object.entries(NUMBERS)) {
+        fields[name].value = fields[name].dataset.shown = String(Number((asPlanned[name] / unit).toPrecision(4)));
+      }
+    }
+    function setting() {
+      const wanted = {...asPlanned, type: fields.type.value, mix: fields.mix.value};
+      for (const [name, unit] of Object.entries(NUMBERS)) {
+        if (fields[name].value !== fields[name].dataset.shown) wanted[name] = Number(fields[name].value) * unit;
+      }
+      return wanted;
+    }
+    function allow(type) {
+      for (const option of fields.mix.options) option.disabled = option.value !== "" && !(option.value in type.mix_spreads);
+      if (fields.mix.selectedOptions[0].disabled) fields.mix.value = "";
+    }
+    const range = (found, [low, middle, high]) => {
+      const span = low === high ? short(low) : told(words.range, {low: short(low), high: short(high)});
+      return found.single_number && low !== high ? `${short(middle)} (${span})` : span;
+    };
+    function bar(parent, [low, , high], most, kind) {
+      const made = parent.appendChild(document.createElement("i"));
+      made.className = kind;
+      made.style.left = `${100 * low / most}%`;
+      made.style.width = `${Math.max(100 * (high - low) / most, 0.5)}%`;
+    }
+    function row(name, pick, found, most) {
+      const made = body.insertRow();
+      made.appendChild(document.createElement("th")).textContent = name;
+      made.cells[0].scope = "row";
+      for (const one of [first, found]) made.insertCell().textContent = range(one, pick(one));
+      const bars = made.insertCell().appendChild(document.createElement("div"));
+      if (most === undefined) return;
+      bars.className = "bars";
+      bar(bars, pick(first), most, "planned");
+      bar(bars, pick(found), most, "set");
+    }
+    function show() {
+      form.querySelector("output").textContent = `${fields.headroom.value} %`;
+      allow(data.types.find(one => one.name === fields.type.value));
+      if (!form.checkValidity()) { says.textContent = words.invalid; return; }
+      const found = loadkitWhatIf.evaluate(data, setting());
+      const percent = share => `${Number((100 * share).toFixed(4))} %`;
+      const kept = found.promised === null ? "none" : found.availability >= found.promised ? "kept" : "missed";
+      says.textContent = told(words.says, {
+        nodes: range(found, found.nodes), cost: range(found, found.monthly), grade: words.grades[found.grade],
+        limiting: words.names[found.limiting] || found.limiting, spares: found.spares, mix: words.names[found.mix] || found.mix,
+        availability: told(words[kept], {reached: percent(found.availability), promised: percent(found.promised)})});
+      says.className = `says ${found.single_number && kept !== "missed" ? "good" : "warn"}`;
+      body.replaceChildren();
+      row(words.nodes, one => one.nodes, found);
+      row(words.per_million, one => one.per_million, found);
+      const most = Math.max(first.monthly[2], found.monthly[2]);
+      for (const part of Object.keys(found.parts)) row(words.names[part] || part, one => one.parts[part], found, most);
+      row(words.monthly, one => one.monthly, found, most);
+    }
+    let waiting = 0;
+    form.addEventListener("input", event => {
+      if (event.target === fields.tier) fill(Number(fields.tier.value));
+      cancelAnimationFrame(waiting);
+      waiting = requestAnimationFrame(show);
+    });
+    form.addEventListener("submit", event => event.preventDefault());
+    fields.again.addEventListener("click", () => { fill(Number(fields.tier.value)); show(); });
+    fill(0);
+    show();
+  }
+  document.querySelectorAll("form.whatif").forEach(mount);
 })();
