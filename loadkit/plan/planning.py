@@ -37,9 +37,11 @@ def make_plan(
 
     Raises:
         RefusedError: If the catalogue lacks what the plan takes.
-        UsageError: If a tier or a type is not in the catalogue.
+        UsageError: If a tier or a type is not in the catalogue, or a rate is not above zero.
     """
     order, assumptions = order or Order(), assumptions or Assumptions()
+    if any(rate is not None and rate <= 0 for rate in (order.rate_per_s, order.cell_rate_per_s)):
+        raise UsageError("a rate to plan for, or of a cell, is above 0/s", hint="such as 500/s")
     every = (measured,) if isinstance(measured, Measured) else tuple(measured)
     every = tuple(with_vcpus(one, catalog.instance_types) for one in every)
     site = Site.of(every, catalog, load, order, assumptions)
@@ -101,9 +103,6 @@ def _remarks(site: Site, load: HourlyLoad | None) -> Iterator[str]:
     for name, instance in site.types.items():
         if instance.hourly is not None and instance.hourly.suspect:
             yield f"the price of {name} is doubted: {instance.hourly.suspect}"
-    counted = [one.name for one in site.catalog.mail_services.values() if one.counted == "recipients"]
-    if counted:
-        yield f"{', '.join(counted)}: counted by recipients, of which one is taken for each message"
     unknown = sum(instance.network_bits_per_s is None for instance in site.types.values())
     if unknown:
         yield f"the bandwidth of {unknown} of {len(site.types)} types is not in the catalogue: it limits nothing here"

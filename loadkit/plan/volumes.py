@@ -18,8 +18,8 @@ MONTH_S = 30 * 86_400
 """A month of thirty days, as traffic is often told; bills have months of 730 hours."""
 BILLED_MONTH_S = HOURS_PER_MONTH * 3600
 
-_TLS_RECORD_BYTES, _TLS_FRAME_BYTES = 16_384, 22
-_TCP_SEGMENT_BYTES, _TCP_HEADER_BYTES = 1460, 40
+TLS_RECORD_BYTES, TLS_FRAME_BYTES = 16_384, 22
+TCP_SEGMENT_BYTES, TCP_HEADER_BYTES = 1460, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Overhead:
         opening = self.connection_bytes / self.messages_per_connection
         sent: Amounts = np.asarray(size_bytes, dtype=np.float64) + self.dialogue_bytes
         if self.framed:
-            sent = sent + np.ceil(sent / _TLS_RECORD_BYTES) * _TLS_FRAME_BYTES
+            sent = sent + np.ceil(sent / TLS_RECORD_BYTES) * TLS_FRAME_BYTES
         sent = sent + opening
-        return sent + np.ceil(sent / _TCP_SEGMENT_BYTES) * _TCP_HEADER_BYTES if self.framed else sent
+        return sent + np.ceil(sent / TCP_SEGMENT_BYTES) * TCP_HEADER_BYTES if self.framed else sent
 
 
 PAYLOAD_ONLY = Overhead(0.0, 0.0, framed=False)

@@ -96,6 +96,16 @@ def render_page(page: Page, template: str = "page.html.j2") -> str:
     )
 
 
+def render_part(template: str, **values: Any) -> str:
+    """A part of a page, for `Markup`.
+
+    Args:
+        template: A template that is no whole page; it escapes what it is given.
+        values: What it shows.
+    """
+    return _environment().get_template(template).render(**values)
+
+
 @cache
 def _environment() -> Environment:
     return Environment(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loadkit.report.blocks import Column, Data, Figure
-from loadkit.report.figures import COLOURS, Trace, column
+from loadkit.report.figures import COLOURS, Layout, Trace, column
 from loadkit.report.plan_words import named
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ def choices_figure(name: str, plan: Plan, tier: TierPlan, t: Words) -> Figure | 
         (Data(columns),),
         tuple(traces),
         _layout(len(shown), plan.currency, barmode="stack"),
-        t("Bars are the bill in which every input is its median; diamonds and whiskers are the draws."),
+        t(
+            "Bars are the bill in which every input is its median; diamonds and whiskers are the draws. Choices of "
+            "which only a range may be said are left out."
+        ),
     )
 
 
@@ -133,7 +136,8 @@ def _spread_columns(spreads: Sequence[Spread], currency: str) -> dict[str, Colum
 
 def _bar(number: int, label: str, more: Trace) -> Trace:
     """A horizontal bar whose colour and pattern are its own."""
-    pattern = {"shape": _PATTERNS[number % len(_PATTERNS)], "fgcolor": "var(--paper)", "size": 7, "solidity": 0.25}
+    look = {"fillmode": "overlay", "fgcolor": "var(--paper)", "size": 7, "solidity": 0.25}
+    pattern = {"shape": _PATTERNS[number % len(_PATTERNS)], **look}
     return {
         "type": "bar",
         "orientation": "h",
@@ -165,7 +169,7 @@ def _interval(spreads: Sequence[Spread], label: str) -> Trace:
     }
 
 
-def _layout(rows: int, title: str, **more: object) -> dict[str, object]:
+def _layout(rows: int, title: str, **more: Any) -> Layout:
     return {
         "height": _FRAME_PX + _ROW_PX * rows,
         "hovermode": "closest",

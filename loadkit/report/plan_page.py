@@ -10,7 +10,8 @@ from loadkit.report.blocks import Block, Facts, Grid, Listing, Mark, Prose, Sect
 from loadkit.report.definitions import OF_PLAN, definitions
 from loadkit.report.page import Chapter, Headline, Page, render_page
 from loadkit.report.plan_tier import overview_grid, tier_blocks
-from loadkit.report.plan_words import GRADES
+from loadkit.report.plan_whatif import whatif_blocks, whatif_script
+from loadkit.report.plan_words import GRADES, tier_title
 from loadkit.report.retold import retold
 from loadkit.report.tables import NONE
 from loadkit.report.words import ENGLISH, Words
@@ -35,7 +36,7 @@ def plan_page(plan: Plan, t: Words = ENGLISH) -> str:
         draws=f"{plan.draws.count:,}",
         seed=plan.draws.seed,
     )
-    return render_page(Page(chapter.title, subtitle, (chapter,), words=t))
+    return render_page(Page(chapter.title, subtitle, (chapter,), words=t, scripts=(whatif_script(),)))
 
 
 def plan_chapter(plan: Plan, t: Words = ENGLISH, name: str = "plan") -> Chapter:
@@ -45,13 +46,17 @@ def plan_chapter(plan: Plan, t: Words = ENGLISH, name: str = "plan") -> Chapter:
         plan: The plan.
         t: The language.
         name: The chapter's id, which ids of its parts begin with.
+
+    Returns:
+        The chapter; its page needs `whatif_script` among its scripts.
     """
     sections = [
         Section(f"{name}-tiers", t("At a glance"), tuple(_overview(plan, t))),
         *(
-            Section(f"{name}-{place}", tier.name, tuple(tier_blocks(plan, tier, f"{name}-{place}", t)))
+            Section(f"{name}-{place}", tier_title(tier), tuple(tier_blocks(plan, tier, f"{name}-{place}", t)))
             for place, tier in enumerate(plan.tiers, 1)
         ),
+        Section(f"{name}-what-if", t("What if"), tuple(whatif_blocks(plan, f"{name}-form", t))),
         Section(f"{name}-basis", t("What it rests on"), tuple(_basis(plan, t))),
         definitions(f"{name}-definitions", OF_PLAN, t),
     ]

@@ -9,10 +9,10 @@ from loadkit.analysis.results import shown
 from loadkit.plan.availability import downtime_minutes, percent
 from loadkit.plan.extrapolation import Support
 from loadkit.report.blocks import Block, Fold, Grid, Listing, Mark, Prose, Tile, Tiles
-from loadkit.report.plan import number, range_of
+from loadkit.report.plan import number
 from loadkit.report.plan_bill import bill_download, bill_grid
 from loadkit.report.plan_figures import choices_figure, drivers_figure, parts_figure
-from loadkit.report.plan_words import GRADES, amount, grade, named, three
+from loadkit.report.plan_words import GRADES, amount, grade, named, quantile_header, quantiles, span_of
 from loadkit.report.retold import retold
 from loadkit.report.tables import NONE
 from loadkit.units import format_rate
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from loadkit.report.blocks import Tone
     from loadkit.report.words import Words
 
+_LISTED = 8
 _MOST_OVER = 0.5
 """If the budget is overrun in more of all draws than these it is likelier than not."""
 
@@ -42,7 +43,7 @@ def overview_grid(plan: Plan, t: Words) -> Grid:
         t("nodes"),
         t("availability"),
         t("{currency} a month", currency=plan.currency),
-        t("{currency} a million messages", currency=plan.currency),
+        t("{currency} a million", currency=plan.currency),
     )
     return Grid(header, tuple(_overview_row(tier, t) for tier in plan.tiers), "lrllrlrr")
 
@@ -58,13 +59,14 @@ def tier_blocks(plan: Plan, tier: TierPlan, name: str, t: Words) -> Iterator[Blo
     """
     choice = tier.choices[0]
     yield Prose(_taken(tier, choice, t), "" if tier.chosen is choice else "bad")
+    yield Prose(*_graded(choice, t))
     yield Tiles(tuple(_tiles(plan, choice, t)))
     yield Prose(_nodes_words(choice, t))
     if choice.transferred:
         yield Prose(t("Taken over from what was measured: {how}.", how=retold(choice.transferred, t)), "quiet")
     yield _axes(choice, t)
     yield from _money(plan, tier, name, t)
-    yield _choices(plan, tier, t)
+    yield from _choices(plan, tier, t)
     if tier.services:
         yield _services(plan, tier, t)
     yield from _bill(choice, f"{name}-{choice.instance_type}", t)
@@ -76,9 +78,9 @@ def tier_blocks(plan: Plan, tier: TierPlan, name: str, t: Words) -> Iterator[Blo
 def _overview_row(tier: TierPlan, t: Words) -> tuple[str | Mark, ...]:
     choice = tier.choices[0]
     taken = choice.instance_type if tier.chosen is choice else Mark(t("✗ none will do"), "bad")
-    cost = (range_of(one) if one is not None else NONE for one in (choice.monthly, choice.per_million))
+    cost = (span_of(one, t) if one is not None else NONE for one in (choice.monthly, choice.per_million))
     rate = format_rate(tier.load.most_per_s)
-    return tier.name, rate, taken, grade(choice.support, t), range_of(choice.fleet.nodes), _kept(choice, t), *cost
+    return tier.name, rate, taken, grade(choice.support, t), span_of(choice.fleet.nodes, t), _kept(choice, t), *cost
 
 
 def _kept(choice: Choice, t: Words) -> Mark | str:
@@ -103,23 +105,31 @@ def _taken(tier: TierPlan, choice: Choice, t: Words) -> str:
     return f"{load} {t('None will do. The nearest is {what}: {why}.', what=what, why=why)}"
 
 
-def _tiles(plan: Plan, choice: Choice, t: Words) -> Iterator[Tile]:
+def _graded(choice: Choice, t: Words) -> tuple[str, Tone]:
     word, tone = GRADES[choice.support]
-    yield Tile(t("grade"), t(word), t("the worst of its axes"), tone)
-    value, note = amount(choice, choice.fleet.nodes)
+    says = (
+        t("the worst of its axes below is within three times what was measured.")
+        if choice.support.single_number
+        else t("too far beyond what was measured for single numbers; here are ranges, and what would tell more.")
+    )
+    return f"{t(word)}: {says}", tone
+
+
+def _tiles(plan: Plan, choice: Choice, t: Words) -> Iterator[Tile]:
+    value, note = amount(choice, choice.fleet.nodes, t)
     yield Tile(t("nodes"), value, note)
     if choice.monthly is not None and choice.per_million is not None:
-        value, note = amount(choice, choice.monthly)
+        value, note = amount(choice, choice.monthly, t)
         yield Tile(t("{currency} a month", currency=plan.currency), value, note)
-        value, note = amount(choice, choice.per_million)
+        value, note = amount(choice, choice.per_million, t)
         yield Tile(t("{currency} a million messages", currency=plan.currency), value, note)
     found = choice.availability
     down = t("{minutes} minutes down in 30 days", minutes=f"{downtime_minutes(found.together):.3g}")
     met: dict[bool | None, Tone] = {None: "", True: "good", False: "bad"}
     yield Tile(t("availability"), percent(found.together), down, met[found.met])
     if choice.bill is not None and choice.indicative:
-        doubtful = t("{share} rests on prices of grade C or D", share=f"{choice.bill.indicative_share:.0%}")
-        yield Tile(t("prices"), t("! indicative"), doubtful, "warn")
+        doubtful = t("of the bill rests on prices of grade C or D")
+        yield Tile(t("! indicative"), f"{choice.bill.indicative_share:.0%}", doubtful, "warn")
     if choice.over_budget is not None and plan.budget is not None:
         limit = t("of draws cost more than {budget}", budget=f"{number(plan.budget)} {plan.currency}")
         yield Tile(
@@ -131,7 +141,7 @@ def _nodes_words(choice: Choice, t: Words) -> str:
     fleet = choice.fleet
     said = t(
         "{needed} nodes carry the peak, {spares} more may fail, spread over {zones} zones; {resource} sets the number.",
-        needed=range_of(fleet.needed),
+        needed=span_of(fleet.needed, t),
         spares=fleet.spares,
         zones=fleet.zones,
         resource=named(fleet.limiting, t),
@@ -167,10 +177,10 @@ def _money(plan: Plan, tier: TierPlan, name: str, t: Words) -> Iterator[Block]:
     figure = figure or parts_figure(f"{name}-parts", plan, choice, t)
     if figure is not None:
         yield figure
-    rows = [(named(part, t), *three(choice, spread)) for part, spread in choice.parts.items()]
-    rows.append((t("together"), *three(choice, choice.monthly)))
-    caption = t("{currency} a month by part; quantiles of parts don't add up", currency=plan.currency)
-    yield Grid((t("part"), "P10", "P50", "P90"), tuple(rows), "lrrr", caption)
+    rows = [(named(part, t), *quantiles(choice, spread)) for part, spread in choice.parts.items()]
+    rows.append((t("together"), *quantiles(choice, choice.monthly)))
+    header = (t("{currency} a month", currency=plan.currency), *quantile_header(choice))
+    yield Grid(header, tuple(rows), "l" + "r" * (len(header) - 1))
     drivers = drivers_figure(f"{name}-drivers", choice, t)
     if drivers is not None:
         yield drivers
@@ -181,26 +191,20 @@ def _mixes(plan: Plan, choice: Choice, t: Words) -> Grid:
     rows = [
         (
             named(mix.name, t),
-            *((NONE, NONE, NONE) if mix.monthly is None else three(choice, mix.monthly)),
+            *quantiles(choice, mix.monthly),
             f"{mix.base_nodes:,}" if mix.monthly is not None and choice.support.single_number else NONE,
             NONE if mix.break_even is None else t("{share} of hours", share=f"{mix.break_even:.0%}"),
             retold(mix.remark, t),
         )
         for mix in choice.mixes
     ]
-    header = ("", "P10", "P50", "P90", t("base nodes"), t("pays above"), t("to know"))
-    return Grid(header, tuple(rows), "lrrrrrl", t("Ways to buy, {currency} a month", currency=plan.currency))
+    ends = (t("base nodes"), t("pays above"), t("to know"))
+    header = (t("way to buy"), *quantile_header(choice), *ends)
+    caption = t("Ways to buy, {currency} a month", currency=plan.currency)
+    return Grid(header, tuple(rows), "l" + "r" * (len(header) - 2) + "l", caption)
 
 
-def _choices(plan: Plan, tier: TierPlan, t: Words) -> Grid:
-    rows = []
-    for choice in tier.choices:
-        cost = NONE if choice.monthly is None else range_of(choice.monthly)
-        regret = NONE if choice.expected_regret is None else number(choice.expected_regret)
-        taken = choice.reason is None
-        why = Mark(t("✓ taken"), "good") if taken else retold(choice.reason.words if choice.reason else "", t)
-        resource = named(choice.fleet.limiting, t)
-        rows.append((choice.instance_type, range_of(choice.fleet.nodes), resource, cost, regret, why))
+def _choices(plan: Plan, tier: TierPlan, t: Words) -> Iterator[Block]:
     header = (
         t("instance type"),
         t("nodes"),
@@ -209,21 +213,39 @@ def _choices(plan: Plan, tier: TierPlan, t: Words) -> Grid:
         t("regret"),
         t("why not"),
     )
-    return Grid(header, tuple(rows), "lrlrrl", t("Choices, by what they are expected to cost"))
+    rows = tuple(_choice_row(choice, t) for choice in tier.choices)
+    yield Grid(header, rows[:_LISTED], "lrlrrl", t("Choices, by what they are expected to cost"))
+    if len(rows) > _LISTED:
+        rest = Grid(header, rows[_LISTED:], "lrlrrl")
+        yield Fold(t("{count} further choices", count=len(rows) - _LISTED), (rest,))
+
+
+def _choice_row(choice: Choice, t: Words) -> tuple[str | Mark, ...]:
+    cost = NONE if choice.monthly is None else span_of(choice.monthly, t)
+    regret = NONE if choice.expected_regret is None else number(choice.expected_regret)
+    why = Mark(t("✓ taken"), "good") if choice.reason is None else retold(choice.reason.words, t)
+    return choice.instance_type, span_of(choice.fleet.nodes, t), named(choice.fleet.limiting, t), cost, regret, why
 
 
 def _services(plan: Plan, tier: TierPlan, t: Words) -> Grid:
     rows = tuple(
-        (one.name, range_of(one.monthly), range_of(one.per_million), retold(one.reason.words if one.reason else "", t))
+        (
+            one.name,
+            span_of(one.monthly, t),
+            span_of(one.per_million, t),
+            retold(one.basis, t),
+            retold(one.reason.words if one.reason else "", t),
+        )
         for one in tier.services
     )
     header = (
         t("service"),
         t("{currency} a month", currency=plan.currency),
         t("{currency} a million messages", currency=plan.currency),
+        t("what is billed"),
         t("to know"),
     )
-    return Grid(header, rows, "lrrl", t("Mail services of the provider, instead of servers"))
+    return Grid(header, rows, "lrrll", t("Mail services of the provider, instead of servers"))
 
 
 def _bill(choice: Choice, file: str, t: Words) -> Iterator[Block]:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from loadkit.plan.extrapolation import Support
 from loadkit.report.blocks import Mark
-from loadkit.report.plan import number, range_of
+from loadkit.report.plan import number
 from loadkit.report.tables import NONE
 from loadkit.report.words import Words, marked
+from loadkit.units import format_rate
 
 if TYPE_CHECKING:
-    from loadkit.plan.outcome import Choice
+    from loadkit.plan.outcome import Choice, TierPlan
     from loadkit.plan.uncertain import Spread
     from loadkit.report.blocks import Tone
 
@@ -83,19 +84,39 @@ def named(name: str, t: Words) -> str:
     return t(NAMES[name]) if name in NAMES else name
 
 
+def tier_title(tier: TierPlan) -> str:
+    """A tier with its peak."""
+    rate = format_rate(tier.load.most_per_s)
+    return rate if tier.name == rate else f"{tier.name}, {rate}"
+
+
 def grade(support: Support, t: Words) -> Mark:
     """A grade with its sign and tone."""
     word, tone = GRADES[support]
     return Mark(t(word), tone)
 
 
-def amount(choice: Choice, spread: Spread) -> tuple[str, str]:
+def span_of(spread: Spread, t: Words) -> str:
+    """From P10 to P90."""
+    low, high = number(spread.p10), number(spread.p90)
+    return low if low == high else t("{low} to {high}", low=low, high=high)
+
+
+def amount(choice: Choice, spread: Spread, t: Words) -> tuple[str, str]:
     """What may be said of an outcome, and what goes with it: the median and its range, or the range alone."""
-    span, middle = range_of(spread), number(spread.p50)
+    span, middle = span_of(spread, t), number(spread.p50)
     return (middle, span if span != middle else "") if choice.support.single_number else (span, "")
 
 
-def three(choice: Choice, spread: Spread) -> tuple[str, str, str]:
+def quantiles(choice: Choice, spread: Spread | None) -> tuple[str, ...]:
+    """What stands in the columns of `quantile_header`."""
+    places = len(quantile_header(choice))
+    if spread is None:
+        return (NONE,) * places
+    ends = number(spread.p10), number(spread.p90)
+    return ends if places == len(ends) else (ends[0], number(spread.p50), ends[1])
+
+
+def quantile_header(choice: Choice) -> tuple[str, ...]:
     """P10, P50 and P90; no P50 where no single number may be said."""
-    middle = number(spread.p50) if choice.support.single_number else NONE
-    return number(spread.p10), middle, number(spread.p90)
+    return ("P10", "P50", "P90") if choice.support.single_number else ("P10", "P90")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from loadkit.report.plan_words import named
 from loadkit.report.words import Words, marked
 
 SENTENCES = (
@@ -35,6 +36,15 @@ SENTENCES = (
         "costs {more} more than {best} on average, is the cheapest in {chance} of draws; {resource} sets its {low} to "
         "{high} nodes"
     ),
+    marked("might cost {less} less than {best} on average, which is guesswork until a ladder on {type} is measured"),
+    marked("of {type}, {what}"),
+    marked("its {resource} gives out first: {share} of it are used at {rate}/s"),
+    marked(
+        "its {resource} gives out first: {share} of it are used at {rate}/s, with the load generator on the same "
+        "machine"
+    ),
+    marked("{count} recipients a message are billed"),
+    marked("messages are billed"),
     marked("{type} has no price in this catalogue: loadkit catalog import reads price lists"),
     marked("it takes {most}/s unless its limit is raised, of {wanted}/s"),
     marked("from {measured} virtual CPUs to {bought} by their number to the power {exponent}"),
@@ -77,7 +87,7 @@ SENTENCES = (
     marked("the price of {type} is doubted: {why}"),
     marked("the bandwidth of {unknown} of {all} types is not in the catalogue: it limits nothing here"),
 )
-"""As the planner makes them, longer ones with the same beginning told apart by what follows."""
+"""As the planner makes them."""
 
 
 def retold(text: str, t: Words) -> str:
@@ -91,7 +101,7 @@ def retold(text: str, t: Words) -> str:
         found = form.fullmatch(text)
         if found:
             return t(sentence, **{name: retold(value, t) for name, value in found.groupdict().items()})
-    return text
+    return named(text, t)
 
 
 @cache

@@ -145,6 +145,17 @@ def test_ladders_of_several_types_are_compared(capsys: pytest.CaptureFixture[str
     assert medians == sorted(medians)
 
 
+def test_mail_services_and_a_catalogue_in_dollars_are_as_the_schema_says(
+    capsys: pytest.CaptureFixture[str], schema: jsonschema.Draft202012Validator
+) -> None:
+    intl = ("--catalog", "alibaba-intl", "--catalog", "tiers", "--tier", "basic", "--draws", "20", "--budget", "100")
+    found = json_of(capsys, *MEASURED, *intl)
+    schema.validate(found)
+    assert found["currency"] == "USD"
+    assert found["tiers"][0]["services"][0]["name"] == "directmail"
+    assert "INSTEAD OF SERVERS" in "\n".join(lines_of(capsys, *MEASURED, *intl))
+
+
 def test_an_unknown_machine_carries_a_stated_prior(capsys: pytest.CaptureFixture[str]) -> None:
     found = json_of(capsys, EXAMPLE, "--rate", "50/s", *FEW)
     choice = found["tiers"][0]["choices"][0]
@@ -162,6 +173,8 @@ def test_an_unknown_machine_carries_a_stated_prior(capsys: pytest.CaptureFixture
         ((*MEASURED, "--vcpus", "2", "--rate", "50/s"), "leave out --vcpus"),
         (("--compare", "here", "--rate", "50/s"), "is not TYPE=LADDER"),
         ((*MEASURED,), "there is nothing to plan for"),
+        ((*MEASURED, "--rate", "0/s"), "is above 0/s"),
+        ((*MEASURED, "--rate", "50/s", "--cells", "0/s"), "is above 0/s"),
         ((*MEASURED, "--tier", "profesional"), "did you mean professional?"),
         ((*MEASURED, "--rate", "50/s", "--objective", "fast"), "--objective:"),
         ((*MEASURED, "--rate", "50/s", "--assume", "headrom=0.7"), "--assume: headrom: is not a known key"),

@@ -311,7 +311,7 @@ def test_a_mail_service_is_priced_and_held_against_its_limit() -> None:
     assert service.reason is not None
     assert (service.reason.constraint, service.reason.limit) == ("rate", 500)
     assert service.reason.value == pytest.approx(27.8, abs=0.1)
-    assert any("counted by recipients" in remark for remark in plan.remarks)
+    assert service.basis == "1 recipients a message are billed"
 
 
 rates = st.floats(1, 2e5)

@@ -2,7 +2,7 @@
 
 Renew it, and read what changed, with::
 
-    PYTHONPATH=.:tests python -m support.cost_baseline && git diff tests/plan/cost_baseline.json
+    PYTHONPATH=.:tests python -m support.cost_baseline && git diff tests/plan/baselines/plans.json
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from support.planning import LARGE, MEASURED, TYPES, whole_plan
 from loadkit.plan.outcome import Plan
 from loadkit.plan.site import Order
 
-FILE = Path(__file__).parents[1] / "plan" / "cost_baseline.json"
+FILE = Path(__file__).parents[1] / "plan" / "baselines" / "plans.json"
 RENEW = "PYTHONPATH=.:tests python -m support.cost_baseline"
 
 Baseline = dict[str, dict[str, str]]

@@ -10,6 +10,7 @@ from jinja2.ext import babel_extract
 
 from loadkit.measure import health
 from loadkit.measure.rules import RULES
+from loadkit.plan.assumptions import Assumptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +20,12 @@ KEYWORDS = ("t", "marked")
 
 
 def marked_texts() -> set[str]:
-    """Texts that code and templates hand to the catalogue, and measure's advice that is shown with them."""
+    """Texts that code and templates hand to the catalogue, measure's advice and what plans assume."""
     found = {text for file in (ROOT / "loadkit/report").glob("*.py") for text in _of_code(file)}
     for template in (ROOT / "loadkit/report/templates").glob("*.j2"):
         with template.open("rb") as lines:
             found |= {str(text) for _, _, text, _ in babel_extract(lines, KEYWORDS, [], {})}
+    found |= {one.meaning for one in Assumptions().stated()}
     found |= {text for rule in RULES for text in (rule.why, rule.fix)} | set(health._FIXES.values())
     return found | {text for file in (ROOT / "loadkit/measure").glob("*.py") for text in _fixes(file)}
 
