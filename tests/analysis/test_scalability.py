@@ -245,6 +245,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_intervals_of_five_hundred_sets_hold_the_truth_in_93_to_97_per_cent() -> None:
     assert [str(one) for one in compare_coverage() if not one.met] == []
 
