@@ -117,8 +117,13 @@ def test_a_run_is_drawn_and_says_what_its_summary_says(
     wait_until(lambda: page.evaluate(drawn) <= PHONE_WIDTH, "plots as narrow as the phone", poll_s=0.1)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE_WIDTH
     shoot(page, "run-phone")
+
+    # On paper it is light and the plots are as wide as the sheet, whatever the screen was.
     page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert not page.locator("nav").is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator("#flows .main-svg").first.bounding_box()["width"] == pytest.approx(16.5 / 2.54 * 96, abs=1)  # type: ignore[index]
 
 
 def test_a_ladder_is_drawn_with_its_curves(page: Page, tmp_path: Path, shoot: Callable[[Page, str], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +14,7 @@ from loadkit.analysis.search import Search
 from loadkit.analysis.search_trials import NextTrial, SearchSettings
 from loadkit.cli._ladder_report import is_ladder, ladder_view
 from loadkit.measure.ladder import Ladder
-from loadkit.report.blocks import Figure, Grid, Listing, Tiles
+from loadkit.report.blocks import Figure, Grid, Listing, Prose, Tiles
 from loadkit.report.ladder_page import LadderView, ladder_page
 from loadkit.report.page import render_page
 from loadkit.report.words import Words
@@ -111,4 +112,9 @@ def test_runs_of_no_search_have_their_curves(example: LadderView) -> None:
 def test_the_page_can_be_written_in_both_languages(example: LadderView) -> None:
     titles = {language: ladder_page(example, Words(language)).title for language in ("en", "zh")}
     assert titles == {"en": "Ladder: example", "zh": "阶梯:example".replace(":", "\uff1a")}
-    assert len(render_page(ladder_page(example, Words("zh")))) > 4_000_000
+    chinese = ladder_page(example, Words("zh"))
+    (steps,) = blocks_of(chinese, "next", Listing)
+    warnings = [block.text for block in blocks_of(chinese, "latency", Prose)]
+    assert warnings
+    assert [text for text in (*steps.items, *warnings) if re.search(r"[a-z]+ [a-z]+ [a-z]+", text)] == []
+    assert len(render_page(chinese)) > 4_000_000
