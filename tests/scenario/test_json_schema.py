@@ -42,8 +42,9 @@ GOOD = {
     ],
     "profile": [*ROOT.glob("sinks/profiles/*.yaml"), ROOT / "examples" / "sink_profile.yaml"],
     "provider": [*ROOT.glob("loadkit/scenario/providers/*.yaml")],
+    "policy": [ROOT / "examples" / "policies.yaml"],
 }
-KINDS = ("scenario", "part", "profile", "provider")
+KINDS = ("scenario", "part", "profile", "provider", "policy")
 
 
 @pytest.fixture(scope="module")
