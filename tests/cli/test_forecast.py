@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import pytest
 from loadkit.analysis.goals import parse_goal
 from loadkit.analysis.search import Search
 from loadkit.analysis.search_trials import SearchSettings
+from loadkit.cli._bundled import find_scenario
 from loadkit.cli._ladder import Ladder
 from loadkit.cli.app import main
 from loadkit.errors import ExitCode
+from loadkit.plan.policy_schema import Timeline, parse_policies
+from loadkit.scenario.load import load_scenario
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,10 +59,25 @@ def test_a_promotion_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.err == ""
     fixed, elastic, enough = (line.split() for line in shown.out.splitlines()[4:7])
     assert (fixed[:2], elastic[:2], enough[:2]) == (["fixed", "no"], ["elastic", "no"], ["enough", "yes"])
+    (documented,) = re.findall(r"```text\n(.*?)\n```", (ROOT / "docs" / "forecast.md").read_text(), re.DOTALL)
+    assert shown.out.startswith(documented)
     words = " ".join(shown.out.split())
     assert "How many nodes are enough without any change? 3, so that p(99) < 30s in every hour." in words
-    assert "When must fixed scale out? 9m00s at the latest" in words
+    assert "When must a fleet of 2 scale out? 9m00s at the latest" in words
     assert "150/s, as stated on the command line and not measured here" in words
+
+
+def test_what_is_documented_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "forecast.md").read_text()
+    (documented,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    campaign = load_scenario(find_scenario("mixed_month")).campaign
+    assert campaign is not None
+
+    policies = parse_policies(documented, "docs/forecast.md", 2, Timeline(campaign.duration_s, 0.0, campaign))
+    assert [policy.name for policy in policies] == ["night", "elastic", "ahead"]
+    assert main(["forecast", "--help"]) == 0
+    helped = capsys.readouterr().out
+    assert [option for option in re.findall(r"`(--[a-z-]+)", text) if option not in helped] == []
 
 
 def test_policies_tiers_and_costs_side_by_side(sale: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,7 +207,9 @@ def test_problems_of_policies_are_all_named(sale: str, tmp_path: Path, capsys: p
 
 def test_a_closed_loop_has_nothing_to_forecast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "closed.yaml"
-    file.write_text("scenario: closed\nload: {executor: shared_messages, sessions: 2, messages: 40}\nmessages: {note: {size: 1KiB}}\n")
+    file.write_text(
+        "scenario: closed\nload: {executor: sessions, sessions: 2, duration: 10s}\nmessages: {note: {size: 1KiB}}\n"
+    )
 
     assert main(["forecast", str(file), "--capacity", "100/s"]) == ExitCode.USAGE
     assert "nothing to forecast" in capsys.readouterr().err

@@ -20,7 +20,7 @@ TYPE = instance_type("small.4", 4, 2.0)
 
 def course(policy: Policy, hours: int) -> Course:
     load = Load(np.full(hours * 60, 600.0), 60.0)
-    return course_of(load, NODE, policy.fleet(load, np.arange(hours * 60) * 60.0 % 86_400))
+    return course_of(load, NODE, policy.fleet(load, np.arange(hours * 60, dtype=np.float64) * 60 % 86_400))
 
 
 def test_a_fleet_that_never_changes_costs_its_nodes() -> None:

@@ -85,6 +85,17 @@ def test_the_worst_hour_counts_and_not_the_whole() -> None:
     assert whole < 0.5
 
 
+def test_delays_of_each_minute_are_those_of_its_queue() -> None:
+    after = course([160.0] * 10 + [40.0] * 30)
+
+    # In the middle of the tenth minute 34,200 wait, for 342 s; and nobody waits after the twentieth.
+    assert after.delays_s(0.5)[9] == pytest.approx(342 + 0.05, rel=0.01)
+    assert (after.delays_s(0.99)[25:] < 0.1).all()
+    assert (after.delays_s(0.99) >= after.delays_s(0.5)).all()
+    stopped = course_of(after.load, NODE, Fixed(0))
+    assert np.isinf(stopped.delays_s(0.5)).all()
+
+
 @settings(max_examples=40)
 @given(rates, st.integers(1, 9))
 def test_what_comes_is_served_or_waits(rates_per_s: list[float], nodes: int) -> None:
