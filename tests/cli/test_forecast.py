@@ -63,7 +63,7 @@ def test_a_promotion_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.out.startswith(documented)
     words = " ".join(shown.out.split())
     assert "How many nodes are enough without any change? 3, so that p(99) < 30s in every hour." in words
-    assert "When must a fleet of 2 scale out? 9m00s at the latest" in words
+    assert "When must a fleet of 2 scale out? No later than 9m00s" in words
     assert "150/s, as stated on the command line and not measured here" in words
 
 

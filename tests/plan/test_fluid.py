@@ -125,6 +125,19 @@ def test_a_simulation_agrees(seed: int) -> None:
     assert forecast.delay_s(0.95) == pytest.approx(np.quantile(seen.waits_s, 0.95), rel=0.1, abs=1)
 
 
+def test_an_overload_and_its_drain_are_the_closed_forms_in_a_simulation_too() -> None:
+    load = Load(np.array([30.0] * 10 + [10.0] * 15) * 60, 60.0)
+    forecast = course_of(load, Node(10.0, 0.2), Fixed(2))
+    seen = simulate(forecast, 3).backlog
+
+    # 10/s too many for 600 s; then 10/s too few for 600 s more. The tenth minute's mean is that of 5,400 and 6,000.
+    assert forecast.fluid[9] == pytest.approx(6000)
+    assert forecast.drain_s[9] == pytest.approx(600)
+    assert seen[9] == pytest.approx(5700, rel=0.1)
+    assert seen[14] == pytest.approx(2700, rel=0.25)
+    assert seen[23:].max() < 50
+
+
 def test_the_simulation_is_that_of_known_queues() -> None:
     # M/M/2 at 80 %: 2.844 wait (Erlang C 0.7111 times 4).
     steady = course_of(Load(np.full(60, 16 * 60.0), 60.0), Node(10.0, 0.1), Fixed(2))
