@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from string import Template
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from loadkit.report.fleet_forecast import (
 )
 
 if TYPE_CHECKING:
+    from loadkit.plan.fluid import Course
     from loadkit.plan.outlook import FleetForecast, Prospect
     from loadkit.scenario.curve import Floats
 
@@ -64,7 +65,11 @@ def fleet_forecast_page(forecast: FleetForecast, name: str, label: Label) -> str
         name: The scenario's name.
         label: A moment in words, for seconds since the start.
     """
-    figures = (_load_figure(forecast, label), _waiting_figure(forecast, label))
+    figures = (
+        _load_figure(forecast, label),
+        _figure(forecast, label, "messages that wait", lambda course: course.backlog),
+        _figure(forecast, label, "p99 of the delay in seconds", lambda course: course.delays_s(0.99)),
+    )
     rows = rows_of(forecast)
     costs = ""
     if forecast.costs:
@@ -100,14 +105,14 @@ def _load_figure(forecast: FleetForecast, label: Label) -> go.Figure:
     return _laid_out(figure, forecast, label, "messages/s")
 
 
-def _waiting_figure(forecast: FleetForecast, label: Label) -> go.Figure:
-    """What waits, by fleet."""
+def _figure(forecast: FleetForecast, label: Label, title: str, values: Callable[[Course], Floats]) -> go.Figure:
+    """A figure of every minute, by fleet."""
     figure = go.Figure()
     for prospect, colour in _coloured(rows_of(forecast)):
-        waiting = _drawn(prospect.course.backlog)
-        x, texts = _places(forecast, len(waiting), label)
-        figure.add_scatter(x=x, y=waiting, text=texts, name=prospect.name, line={"color": colour}, **_HOVER)
-    return _laid_out(figure, forecast, label, "messages that wait")
+        drawn = _drawn(values(prospect.course))
+        x, texts = _places(forecast, len(drawn), label)
+        figure.add_scatter(x=x, y=drawn, text=texts, name=prospect.name, line={"color": colour}, **_HOVER)
+    return _laid_out(figure, forecast, label, title)
 
 
 def _coloured(prospects: Sequence[Prospect]) -> Iterable[tuple[Prospect, str]]:

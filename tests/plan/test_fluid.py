@@ -85,6 +85,17 @@ def test_the_worst_hour_counts_and_not_the_whole() -> None:
     assert whole < 0.5
 
 
+def test_delays_of_each_minute_are_those_of_its_queue() -> None:
+    after = course([160.0] * 10 + [40.0] * 30)
+
+    # In the middle of the tenth minute 34,200 wait, for 342 s; and nobody waits after the twentieth.
+    assert after.delays_s(0.5)[9] == pytest.approx(342 + 0.05, rel=0.01)
+    assert (after.delays_s(0.99)[25:] < 0.1).all()
+    assert (after.delays_s(0.99) >= after.delays_s(0.5)).all()
+    stopped = course_of(after.load, NODE, Fixed(0))
+    assert np.isinf(stopped.delays_s(0.5)).all()
+
+
 @settings(max_examples=40)
 @given(rates, st.integers(1, 9))
 def test_what_comes_is_served_or_waits(rates_per_s: list[float], nodes: int) -> None:
@@ -112,6 +123,19 @@ def test_a_simulation_agrees(seed: int) -> None:
 
     assert forecast.backlog.mean() == pytest.approx(seen.backlog.mean(), rel=0.1)
     assert forecast.delay_s(0.95) == pytest.approx(np.quantile(seen.waits_s, 0.95), rel=0.1, abs=1)
+
+
+def test_an_overload_and_its_drain_are_the_closed_forms_in_a_simulation_too() -> None:
+    load = Load(np.array([30.0] * 10 + [10.0] * 15) * 60, 60.0)
+    forecast = course_of(load, Node(10.0, 0.2), Fixed(2))
+    seen = simulate(forecast, 3).backlog
+
+    # 10/s too many for 600 s; then 10/s too few for 600 s more. The tenth minute's mean is that of 5,400 and 6,000.
+    assert forecast.fluid[9] == pytest.approx(6000)
+    assert forecast.drain_s[9] == pytest.approx(600)
+    assert seen[9] == pytest.approx(5700, rel=0.1)
+    assert seen[14] == pytest.approx(2700, rel=0.25)
+    assert seen[23:].max() < 50
 
 
 def test_the_simulation_is_that_of_known_queues() -> None:

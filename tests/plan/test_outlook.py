@@ -124,6 +124,9 @@ def test_what_is_said_is_json_with_nothing_infinite() -> None:
     told = json.loads(json.dumps(endless.to_dict(), allow_nan=False))
     assert told["policies"][0]["drain_s"]["value"] is None
     assert len(told["policies"][0]["steps"]["backlog"]) == len(told["load"]["rates_per_s"]) == 120
+    p99 = told["policies"][0]["steps"]["delay_s"]["p99"]
+    assert p99[30] < 1
+    assert p99[119] > 1000
     assert told["enough_nodes"]["value"] == 2
     assert any("as a test says" in line for line in told["rests_on"])
 
