@@ -275,7 +275,7 @@ class Books:
         What one could not tell, the next may; and none is so short that not even the best outcome would tell.
         """
         settings, seen = self.search.settings, self.evidence[0].get(step)
-        most = LONGER ** (settings.looks - 1)
+        most = sum(LONGER**look for look in range(settings.looks))
         least = 1 if seen is None else min(LONGER**seen.trials, most)
         goals = [settings.goals[belief.place] for belief in self._beliefs() if belief.bits_at(step)]
         enough = (
