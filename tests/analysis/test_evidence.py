@@ -44,7 +44,7 @@ def test_the_risk_of_all_looks_is_the_risk() -> None:
 
 def test_the_chance_is_that_of_a_beta_distribution_with_its_design_effect() -> None:
     """No message failed, so nothing is known of bursts but what was believed before: 10 of 19 parts."""
-    effect = (10 * PRIOR_EFFECT[False] + 9 * (1 + 2)) / 19
+    effect = (10 * PRIOR_EFFECT + 9 * (1 + 2)) / 19
     wanted = stats.beta(0.5, 5000 / effect + 0.5).cdf(0.0005)
     assert chance_of_meeting(np.zeros(10), np.full(10, 500.0), 0.0005) == pytest.approx(wanted)
 
