@@ -151,7 +151,7 @@ def chance_of_meeting(bad: Floats, total: Floats, allowed: float, *, burst: floa
     Examples:
         >>> import numpy as np
         >>> round(chance_of_meeting(np.zeros(10), np.full(10, 50.0), 0.01), 3)
-        0.885
+        0.844
     """
     seen, bad_count, all_count = design_effect(bad, total), float(bad.sum()), float(total.sum())
     bursts = max(bad_count**2 / float(bad @ bad), 1.0) if bad_count else 0.0
