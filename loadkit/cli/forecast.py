@@ -91,7 +91,8 @@ def forecast(
     sent.
     """
     from loadkit.plan.fluid import Load
-    from loadkit.plan.outlook import Setting, look_ahead
+    from loadkit.plan.outlook import look_ahead
+    from loadkit.plan.prospect import Setting
     from loadkit.scenario.load import load_scenario
 
     service_time_s = parse_duration(service_time)

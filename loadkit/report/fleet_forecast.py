@@ -19,7 +19,9 @@ from loadkit.units import format_duration, format_rate
 
 if TYPE_CHECKING:
     from loadkit.plan.fleet_cost import MonthCost
-    from loadkit.plan.outlook import FleetForecast, Prospect, ScaleOut
+    from loadkit.plan.outlook import FleetForecast
+    from loadkit.plan.prospect import Prospect
+    from loadkit.plan.scale_out import ScaleOut
     from loadkit.scenario.curve import Floats
 
 Label = Callable[[float], str]

@@ -25,7 +25,8 @@ from loadkit.report.fleet_forecast import (
 
 if TYPE_CHECKING:
     from loadkit.plan.fluid import Course
-    from loadkit.plan.outlook import FleetForecast, Prospect
+    from loadkit.plan.outlook import FleetForecast
+    from loadkit.plan.prospect import Prospect
     from loadkit.scenario.curve import Floats
 
 _MOST_POINTS = 1500
