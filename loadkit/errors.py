@@ -121,3 +121,9 @@ class CatalogError(ScenarioError):
     """A catalogue of prices is wrong; holds every problem found, as for a scenario."""
 
     place = "the catalogue; nothing was priced"
+
+
+class CostTableError(ScenarioError):
+    """A table of costs can't be read; holds every problem found, as for a scenario."""
+
+    place = "the cost table; nothing was checked"

@@ -12,6 +12,7 @@ from loadkit.units import (
     format_duration,
     format_rate,
     format_size,
+    parse_bandwidth,
     parse_duration,
     parse_rate,
     parse_ratio,
@@ -203,3 +204,16 @@ def test_any_text_is_read_or_refused_but_nothing_else(text: str) -> None:
     for parse in (parse_duration, parse_size, parse_rate, parse_ratio):
         with contextlib.suppress(UnitError):
             assert parse(text) >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "bits_per_s"), [("10Gbit/s", 1e10), ("200 Mbit/s", 2e8), ("64kbit/s", 64e3), ("2.5Gbit/s", 2.5e9)]
+)
+def test_bandwidths(text: str, bits_per_s: float) -> None:
+    assert parse_bandwidth(text) == bits_per_s
+
+
+@pytest.mark.parametrize("text", ["10", "10Gbit", "10Gbps", "10 GB/s", "-1Gbit/s", ""])
+def test_what_is_no_bandwidth(text: str) -> None:
+    with pytest.raises(UnitError, match="is not a bandwidth"):
+        parse_bandwidth(text)

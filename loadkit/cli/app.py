@@ -12,8 +12,10 @@ from loadkit import __version__
 from loadkit.cli import (
     blast,
     capacity,
+    catalog,
     check,
     compare,
+    cost,
     fit,
     forecast,
     init,
@@ -69,6 +71,11 @@ for _verb, _command, _examples in (
     ("worker", worker.worker, worker.EXAMPLES),
 ):
     app.command(_verb, epilog=f"\b\nExamples:\n{_examples}")(_command)
+for _group, _verbs, _help, _examples in (
+    ("catalog", catalog.app, catalog.HELP, catalog.EXAMPLES),
+    ("cost", cost.app, cost.HELP, cost.EXAMPLES),
+):
+    app.add_typer(_verbs, name=_group, help=_help, epilog=f"\b\nExamples:\n{_examples}")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

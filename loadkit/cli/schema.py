@@ -14,7 +14,7 @@ EXAMPLES = """\
   loadkit schema scenario > scenario.schema.json
   loadkit schema profile > profile.schema.json"""
 
-Kind = Literal["scenario", "part", "profile", "provider", "policy"]
+Kind = Literal["scenario", "part", "profile", "provider", "policy", "catalog", "cost"]
 
 # Name of the file's kind to the module and the name of its model.
 MODELS: dict[Kind, tuple[str, str]] = {
@@ -23,6 +23,8 @@ MODELS: dict[Kind, tuple[str, str]] = {
     "profile": ("sinks.behaviour.profile", "Profile"),
     "provider": ("loadkit.scenario.limits", "Provider"),
     "policy": ("loadkit.plan.policy_schema", "PolicyFile"),
+    "catalog": ("loadkit.plan.catalog_schema", "CatalogFile"),
+    "cost": ("loadkit.plan.cost_schema", "CostTableFile"),
 }
 
 
@@ -31,8 +33,8 @@ def schema(
         Kind,
         typer.Argument(
             metavar="KIND",
-            help="scenario, part (what scenarios include), profile (how a sink behaves), provider (its limits) or "
-            "policy (how fleets follow their load).",
+            help="scenario, part (what scenarios include), profile (how a sink behaves), provider (its limits), "
+            "policy (how fleets follow their load), catalog (what things cost) or cost (a table of costs).",
         ),
     ] = "scenario",
     *,

@@ -100,7 +100,7 @@ def lines(balancer: LoadBalancer, units_by_hour: Amounts, *, instances: int = 1)
     charge = partial(line, sku_id=balancer.name, category="Networking", service="Load balancer")
     used = quantity(float(units_by_hour.mean()) * HOURS_PER_MONTH)
     return (
-        charge(balancer.instance, Decimal(instances * HOURS_PER_MONTH), description=f"{instances} instances"),
+        charge(balancer.instance, Decimal(instances * HOURS_PER_MONTH), description="being there"),
         charge(_unit_price(balancer), used, description="capacity units"),
     )
 

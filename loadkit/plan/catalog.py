@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 
 from loadkit.plan.prices import Price
+
+SECTIONS = ("instance_types", "disks", "storage_classes", "load_balancers", "transfers", "mail_services")
+"""Those of a catalogue's sections that hold prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,23 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
+class Priced:
+    """A price and what it is of.
+
+    Args:
+        section: Such as ``instance_types``.
+        item: Such as ``ecs.c8i.xlarge``.
+        key: Which of the item's prices, such as ``hourly``.
+        price: The price.
+    """
+
+    section: str
+    item: str
+    key: str
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything that can be bought, by its name.
 
@@ -188,3 +209,13 @@ class Catalog:
     tiers: dict[str, Tier]
     service_availability: dict[str, float]
     availability_sources: dict[str, str] = field(default_factory=dict)
+
+    def prices(self) -> Iterator[Priced]:
+        """Every price in it."""
+        for section in SECTIONS:
+            for name, item in getattr(self, section).items():
+                for one in fields(item):
+                    value = getattr(item, one.name)
+                    for price in value if isinstance(value, tuple) else (value,):
+                        if isinstance(price, Price):
+                            yield Priced(section, name, one.name, price)

@@ -36,7 +36,7 @@ HOURS_PER_MONTH = 730
 """Hours that a month of a subscription is compared with."""
 
 _NAME = re.compile(r"[a-z0-9_-]{1,40}")
-_UNITS = {
+UNITS = {
     ("instance_types", "hourly"): ("Hours",),
     ("instance_types", "monthly"): ("Months",),
     ("instance_types", "yearly"): ("Months",),
@@ -72,7 +72,7 @@ def load_catalog(names_or_paths: Sequence[str | Path] = DEFAULT) -> Catalog:
     catalogs: list[Catalog] = []
     problems: list[Problem] = []
     for one in names_or_paths:
-        text, file = _find(one)
+        text, file = find_catalog(one)
         try:
             catalogs.append(parse_catalog(text, file))
         except CatalogError as error:
@@ -103,8 +103,15 @@ def parse_catalog(text: str, file: str) -> Catalog:
     return _Values(read_model(CatalogFile, text, file, further=_findings, error_type=CatalogError)).catalog()
 
 
-def _find(name_or_path: str | Path) -> tuple[str, str]:
-    """Text and name of the source of a catalogue."""
+def find_catalog(name_or_path: str | Path) -> tuple[str, str]:
+    """Text and name of the source of a catalogue.
+
+    Args:
+        name_or_path: A shipped name; anything but a plain name is the path of a file.
+
+    Raises:
+        UsageError: If there is no such catalogue or the file can't be read.
+    """
     if isinstance(name_or_path, Path) or not _NAME.fullmatch(name_or_path):
         return read_text(name_or_path, "catalogue"), str(name_or_path)
     if name_or_path not in catalog_names():
@@ -143,7 +150,7 @@ def _put_together(catalogs: Sequence[Catalog]) -> Catalog:
 def _findings(file: CatalogFile) -> Iterator[Finding]:
     """What is wrong with prices that are right by themselves."""
     for key, price in file.prices():
-        units = _UNITS[str(key[0]), str(key[2])]
+        units = UNITS[str(key[0]), str(key[2])]
         if price.unit not in units:
             yield Finding(f"{price.unit!r} is not possible here", (*key, "unit"), " or ".join(units))
         if price.source not in file.sources:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from loadkit.plan.catalog import SECTIONS
 from loadkit.plan.prices import Grade
 from loadkit.scenario.block import Block
 from loadkit.scenario.quantities import Rate, Ratio, WholeNumber, quantity_schema
@@ -26,20 +28,22 @@ MAX_CAPACITY_BYTES = 10**15
 MAX_BANDWIDTH_BITS_PER_S = 10.0**13
 MAX_ITEMS = 5000
 
+CURRENCY_PATTERN = r"[A-Z]{3}"
+REGION_PATTERN = r"[a-z0-9][a-z0-9-]{0,39}"
+ITEM_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
+
 _AMOUNT = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,12})?")
 
 
 def _read_amount(value: object) -> Decimal:
-    try:
-        # The text of a number in YAML, as it stands there: a float shows itself exactly, and small ones as 4.9e-05.
-        amount = Decimal("nan" if isinstance(value, bool) else str(value))
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not amount.is_finite() or not _AMOUNT.fullmatch(f"{amount:f}"):
+    # A float shows the digits that stand in the file, small ones as 4.9e-05.
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    text = f"{Decimal(repr(value)):f}" if number else str(value)
+    if not (number or isinstance(value, str)) or not _AMOUNT.fullmatch(text):
         raise ValueError(f"{value!r} is not an amount: write a number, such as 0.677")
-    if not 0 < amount <= MAX_AMOUNT:
+    if not 0 < Decimal(text) <= MAX_AMOUNT:
         raise ValueError(f"must be more than 0 and at most {MAX_AMOUNT:,}, not {value}")
-    return amount
+    return Decimal(text)
 
 
 def _read_day(value: object) -> date | str:
@@ -96,9 +100,9 @@ Bandwidth = Annotated[
     BeforeValidator(_read_bandwidth),
     WithJsonSchema(quantity_schema(BANDWIDTH_PATTERN, "200Mbit/s", "10Gbit/s", positive=True)),
 ]
-Currency = Annotated[str, *matching(r"[A-Z]{3}", "the code of a currency, such as CNY", "CNY", "USD")]
-Region = Annotated[str, *matching(r"[a-z0-9][a-z0-9-]{0,39}", "a region, such as cn-hangzhou", "cn-hangzhou")]
-ItemName = Annotated[str, *matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", "a name: a-z A-Z 0-9 . _ -", "ecs.c8i.large")]
+Currency = Annotated[str, *matching(CURRENCY_PATTERN, "the code of a currency, such as CNY", "CNY", "USD")]
+Region = Annotated[str, *matching(REGION_PATTERN, "a region, such as cn-hangzhou", "cn-hangzhou")]
+ItemName = Annotated[str, *matching(ITEM_NAME_PATTERN, "a name: a-z A-Z 0-9 . _ -", "ecs.c8i.large")]
 Words = Annotated[str, *matching(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,500}", "one line of at most 500 characters")]
 Count = Annotated[int, *WholeNumber.__metadata__, Field(ge=1, le=10**12)]
 Unit = Literal[
@@ -323,7 +327,7 @@ class CatalogFile(Block):
 
     def prices(self) -> Iterator[tuple[KeyPath, PriceBlock]]:
         """Every price in it with its path of keys."""
-        for section in ("instance_types", "disks", "storage_classes", "load_balancers", "transfers", "mail_services"):
+        for section in SECTIONS:
             for name, item in getattr(self, section).items():
                 for key, value in item:
                     for number, price in enumerate(value if isinstance(value, tuple) else (value,)):

@@ -137,9 +137,8 @@ def cheapest_base(instance: InstanceType, nodes_by_hour: NDArray[np.int64], mix:
     prices = _Prices.of(instance, mix)
     least = int(nodes_by_hour.min())
     share = prices.base_month / (HOURS_PER_MONTH * prices.peak_hour) if prices.peak_hour else 1.0
-    if share >= 1:
-        return least
-    return max(least, int(np.quantile(nodes_by_hour, 1 - share, method="inverted_cdf")))
+    hours = np.bincount(nodes_by_hour.ravel())[::-1].cumsum()[::-1]  # that need the k-th server, by k
+    return max(least, int(np.count_nonzero(hours[1:] >= share * nodes_by_hour.size)))
 
 
 def node_hours_cost(
@@ -164,8 +163,8 @@ def node_hours_cost(
         RefusedError: If a price lacks.
     """
     prices = _Prices.of(instance, mix)
-    base = np.asarray(base_nodes)
-    above: NDArray[np.float64] = np.maximum(nodes_by_hour - base[..., np.newaxis], 0).mean(axis=-1)
+    base, hours = np.asarray(base_nodes), nodes_by_hour.shape[-1]
+    above = (np.maximum(nodes_by_hour, base[..., np.newaxis]).sum(axis=-1) - hours * base) / hours
     return np.asarray(base * prices.base_month + above * HOURS_PER_MONTH * prices.peak_hour)
 
 
@@ -211,21 +210,21 @@ def _lines(instance: InstanceType, mix: PurchaseMix, base: int, peak: Decimal, s
     hour = _price(instance, "hourly")
     charge = partial(line, sku_id=instance.name, category=category, service=service)
     if mix.base == "hourly":
-        yield charge(hour, Decimal(base * HOURS_PER_MONTH), description=f"{base} servers at all hours")
+        yield charge(hour, Decimal(base * HOURS_PER_MONTH), description="base load, by the hour")
     else:
         yield charge(
             _price(instance, mix.base),
             Decimal(base),
-            description=f"{base} servers at all hours, {mix.base} subscription",
+            description=f"base load, {mix.base} subscription",
             pricing_category="Committed",
             charge_category="Purchase",
         )
-    yield charge(hour, peak, description="servers above the base load, by the hour")
+    yield charge(hour, peak, description="above the base load, by the hour")
     if spot:
         yield charge(
             hour,
             spot,
-            description="servers above the base load, from the spot market",
+            description="above the base load, from the spot market",
             pricing_category="Dynamic",
             effective_unit_price=hour.amount * Decimal(str(instance.spot_factor)),
         )

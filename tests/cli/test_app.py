@@ -32,6 +32,8 @@ VERBS = (
     "sink",
     "schema",
     "worker",
+    "catalog",
+    "cost",
 )
 HEAVY = (
     "aiosmtpd",
@@ -100,8 +102,29 @@ def test_every_verb_has_two_examples_that_name_it_and_json(verb: str, capsys: py
     assert "--json" in shown
 
 
+@pytest.mark.parametrize(
+    ("group", "verb"),
+    [
+        (group.name, verb.name)
+        for group in app.registered_groups
+        if group.typer_instance
+        for verb in group.typer_instance.registered_commands
+    ],
+)
+def test_every_verb_of_a_group_has_two_examples_that_name_it_and_json(
+    group: str, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([group, verb, "--help"]) == 0
+    shown = capsys.readouterr().out
+    examples = shown.partition("Examples:\n")[2].splitlines()
+    assert len(examples) == 2
+    assert all(line.startswith(f"    loadkit {group} {verb}") for line in examples)
+    assert "--json" in shown
+
+
 def test_every_option_has_help() -> None:
-    for command in app.registered_commands:
+    groups = [group.typer_instance for group in app.registered_groups]
+    for command in (verb for one in (app, *groups) if one is not None for verb in one.registered_commands):
         assert command.callback is not None
         for name, annotation in command.callback.__annotations__.items():
             assert name == "return" or "help=" in annotation or annotation in SHARED_OPTIONS, (command.name, name)
@@ -110,6 +133,7 @@ def test_every_option_has_help() -> None:
 SHARED_OPTIONS = (
     "Allow",
     "AsJson",
+    "AsOf",
     "NoPreflight",
     "Observe",
     "Overrides",

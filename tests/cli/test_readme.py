@@ -81,7 +81,7 @@ def test_its_line_for_editors_names_the_file_that_its_command_writes() -> None:
 
 def test_its_table_of_commands_is_complete() -> None:
     assert set(re.findall(r"^\| `loadkit (\w+)", README, re.MULTILINE)) == {
-        verb.name for verb in app.registered_commands
+        verb.name for verb in (*app.registered_commands, *app.registered_groups)
     }
 
 

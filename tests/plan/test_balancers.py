@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.priced import balancer
 
 from loadkit.analysis.refusal import RefusedError
@@ -30,6 +32,14 @@ def test_the_largest_demand_counts_and_is_named(demand: tuple[float, float, floa
 def test_demands_of_draws_and_hours_go_together() -> None:
     rates = np.array([[800.0, 1600.0], [0.0, 8000.0]])
     assert units(rates, np.array([[100_000.0], [100_000.0]]), 0, NLB).tolist() == [[1, 2], [1, 10]]
+
+
+@settings(max_examples=30)
+@given(*[st.tuples(st.floats(0, 1e6), st.floats(0, 1e6))] * 3)
+def test_more_of_anything_never_takes_fewer_units(
+    new: tuple[float, float], concurrent: tuple[float, float], moved: tuple[float, float]
+) -> None:
+    assert units(min(new), min(concurrent), min(moved), NLB) <= units(max(new), max(concurrent), max(moved), NLB)
 
 
 def test_the_cost_of_a_month_by_hand() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
 from datetime import date
 from decimal import Decimal
 
@@ -12,7 +10,7 @@ from support.prices import small_catalog
 
 from loadkit.plan.catalog import Catalog, InstanceType
 from loadkit.plan.catalog_load import DEFAULT, catalog_names, load_catalog
-from loadkit.plan.prices import Grade, Price
+from loadkit.plan.prices import Grade
 
 GIB = 1024**3
 HOURLY = {
@@ -49,15 +47,6 @@ def mainland() -> Catalog:
 @pytest.fixture(scope="module")
 def abroad() -> Catalog:
     return load_catalog(["alibaba-intl"])
-
-
-def prices_of(catalog: Catalog) -> Iterator[Price]:
-    for section in fields(catalog):
-        value = getattr(catalog, section.name)
-        for item in value.values() if isinstance(value, dict) else ():
-            for field in fields(item) if hasattr(item, "__dataclass_fields__") else ():
-                found = getattr(item, field.name)
-                yield from (one for one in (found if isinstance(found, tuple) else (found,)) if isinstance(one, Price))
 
 
 def test_names() -> None:
@@ -229,7 +218,7 @@ def test_what_the_provider_promises_is_three_parts_in_series(mainland: Catalog) 
 @pytest.mark.parametrize("name", ["alibaba-cn", "alibaba-intl", "tiers"])
 def test_every_price_says_where_it_comes_from(name: str) -> None:
     catalog = load_catalog([name])
-    prices = list(prices_of(catalog))
+    prices = [one.price for one in catalog.prices()]
 
     assert {price.currency for price in prices} <= {catalog.currency}
     assert all(price.region and price.source and price.unit and price.amount > 0 for price in prices)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.priced import transfer
 
 from loadkit.analysis.refusal import RefusedError
@@ -42,6 +44,14 @@ def test_bandwidth_is_bought_in_steps(mbps: float, cost: float) -> None:
 def test_the_printed_rule_of_a_public_list() -> None:
     """3.40 each to 5, then 17.00 + (n - 5) x 11.83."""
     assert bandwidth_cost(HANGZHOU, np.array([5e6, 100e6])).tolist() == pytest.approx([17.00, 17.00 + 95 * 11.83])
+
+
+@settings(max_examples=30)
+@given(st.floats(0, 1e12), st.floats(0, 1e12))
+def test_more_never_costs_less(one: float, other: float) -> None:
+    less, more = sorted((one, other))
+    assert bandwidth_cost(MAINLAND, less) <= bandwidth_cost(MAINLAND, more)
+    assert traffic_cost(TRAFFIC, less) <= traffic_cost(TRAFFIC, more)
 
 
 @pytest.mark.parametrize(

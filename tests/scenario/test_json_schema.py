@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from loadkit.cli.app import main
+from loadkit.plan import catalog_schema
 from loadkit.scenario import quantities, texts
 from loadkit.scenario.block import Block
 from loadkit.scenario.document import read_document
@@ -43,8 +44,10 @@ GOOD = {
     "profile": [*ROOT.glob("sinks/profiles/*.yaml"), ROOT / "examples" / "sink_profile.yaml"],
     "provider": [*ROOT.glob("loadkit/scenario/providers/*.yaml")],
     "policy": [ROOT / "examples" / "policies.yaml"],
+    "catalog": [*ROOT.glob("loadkit/plan/catalogs/*.yaml")],
+    "cost": [ROOT / "examples" / "school_costs.yaml"],
 }
-KINDS = ("scenario", "part", "profile", "provider", "policy")
+KINDS = ("scenario", "part", "profile", "provider", "policy", "catalog", "cost")
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +289,7 @@ _values = st.one_of(
 )
 
 
-@pytest.mark.parametrize("field_type", list(_types(quantities, texts, fields)))
+@pytest.mark.parametrize("field_type", list(_types(quantities, texts, fields, catalog_schema)))
 @settings(max_examples=60, deadline=None)
 @given(value=_values)
 @example(value="5s")
