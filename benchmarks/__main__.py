@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 
+from benchmarks.analysing import compare_analysing
 from benchmarks.beside_generators import compare_generators
 from benchmarks.beside_peers import Table, compare_peers
 from benchmarks.beside_sinks import compare_sinks
@@ -23,7 +24,7 @@ ROUNDS = 5
 
 Compare = Callable[[int, int], list[Finding] | Table | Costs]
 
-WITHOUT_PROGRAMS = {"merging", "coverage", "features", "search"}
+WITHOUT_PROGRAMS = {"analysing", "merging", "coverage", "features", "search"}
 """Parts that neither start nor pin another program."""
 
 PARTS: dict[str, Compare] = {
@@ -35,6 +36,7 @@ PARTS: dict[str, Compare] = {
     "rendering": compare_rendering,
     "features": lambda _messages, rounds: measure_costs(rounds),
     "merging": lambda _messages, _rounds: compare_merging(),
+    "analysing": lambda _messages, rounds: compare_analysing(rounds),
     "coverage": lambda _messages, _rounds: compare_coverage(),
     "search": lambda _messages, _rounds: compare_search(),
 }

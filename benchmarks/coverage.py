@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 
 from benchmarks.running import Finding
-from loadkit.analysis.scalability import Settings, fit_scalability
+from loadkit.analysis.scalability import ScalabilitySettings, fit_scalability
 
 SETS, SCATTER = 500, 0.05
 LEVELS = np.array([1.0, 18.0, 36.0, 72.0, 108.0, 144.0, 216.0])
@@ -38,7 +38,7 @@ def held(sets: int, *, draws: int, first_seed: int = 0) -> Counter[str]:
     for seed in range(first_seed, first_seed + sets):
         generator = np.random.default_rng(seed)
         seen = curve * np.exp(SCATTER * generator.standard_normal(len(LEVELS)))
-        fit = fit_scalability(LEVELS, seen, settings=Settings(curve="USL", draws=draws, seed=seed))
+        fit = fit_scalability(LEVELS, seen, settings=ScalabilitySettings(curve="USL", draws=draws, seed=seed))
         for one in (*fit.parameters, fit.n_max, fit.x_max):
             if one is not None:
                 hits[one.name] += one.low <= truth[one.name] <= one.high

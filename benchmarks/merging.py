@@ -14,8 +14,8 @@ from benchmarks.running import Finding
 from loadkit.measure.merger import Merger
 from loadkit.measure.records import Arrival, Batch, Gauges, OutcomeTable, RunPlan, Stage, Tx
 from loadkit.measure.reporter import Reporter
+from loadkit.measure.run_writer import RunFacts, RunWriter
 from loadkit.measure.statistics import TRANSACTION_METRICS
-from loadkit.measure.store import RunFacts, RunWriter
 from loadkit.measure.worker_report import WorkerReport
 
 WORKERS, HISTOGRAMS, VALUES = 50, 1000, 10

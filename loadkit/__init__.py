@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from loadkit.analysis.scalability import fit_scalability
     from loadkit.drive.users import SmtpUser
     from loadkit.measure.store import Run, list_runs, open_run
+    from loadkit.plan.planning import make_plan
     from loadkit.scenario.load import load_scenario
     from loadkit.scenario.schema import Scenario
 
@@ -30,6 +31,7 @@ __all__ = [
     "fit_scalability",
     "list_runs",
     "load_scenario",
+    "make_plan",
     "open_run",
 ]
 
@@ -42,6 +44,7 @@ _HOMES = {
     "fit_scalability": "loadkit.analysis.scalability",
     "list_runs": "loadkit.measure.store",
     "load_scenario": "loadkit.scenario.load",
+    "make_plan": "loadkit.plan.planning",
     "open_run": "loadkit.measure.store",
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from loadkit.analysis.compare import (
+from loadkit.analysis.change import (
     LEAST_UNITS,
     Bracket,
     Change,
@@ -55,6 +55,12 @@ class ShareChange:
     refused: str = ""
     units_needed: int | None = None
 
+    def __repr__(self) -> str:
+        if self.refused:
+            return f"<ShareChange: {self.outcome.value}, {self.refused}>"
+        change, low, high = (f"{100 * one:+.2f}" for one in (self.candidate - self.baseline, self.low, self.high))
+        return f"<ShareChange: {self.outcome.value}, {change} points [{low}, {high}]>"
+
     def to_dict(self) -> dict[str, Any]:
         """The change as plain JSON values; what is unknown is None."""
         values = dataclasses.asdict(self)
@@ -76,8 +82,8 @@ def compare_failures(
         made of the four ends by squares (Newcombe, 1998; Zou and Donner, 2008), and holds where nothing failed too.
 
     Examples:
-        >>> compare_failures(([0] * 10, [500] * 10), ([20] * 10, [500] * 10)).outcome.value
-        'worse'
+        >>> compare_failures(([0] * 10, [500] * 10), ([20] * 10, [500] * 10))
+        <ShareChange: worse, +4.00 points [+3.47, +4.58]>
         >>> compare_failures(([0] * 10, [5000] * 10), ([0] * 10, [5000] * 10)).outcome.value
         'no practical difference'
     """
@@ -134,6 +140,12 @@ class Comparison:
     changes: tuple[Change, ...]
     failed: ShareChange | None = None
     differs: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        counts = " and ".join(map(str, self.units))
+        head = f"{self.candidate} beside the baseline {self.baseline}, by {counts} {self.unit}"
+        failed = () if self.failed is None else (self.failed,)
+        return "\n  ".join((head, *map(repr, (*self.changes, *failed))))
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain JSON values."""
@@ -252,6 +264,12 @@ def compare_capacities(baseline: Capacities, candidate: Capacities) -> Compariso
 
     Notes:
         One search of each is compared by its brackets, three or more of each by their scatter.
+
+    Examples:
+        >>> small = Capacities("small", {"p(99) < 1s": (Bracket(400, 420),)})
+        >>> compare_capacities(small, Capacities("large", {"p(99) < 1s": (Bracket(700, 735),)}))
+        large beside the baseline small, by 1 and 1 searches
+          <Change of capacity p(99) < 1s: better, +75.0% [+66.7%, +83.7%]>
     """
     goals = [goal for goal in baseline.brackets if goal in candidate.brackets]
     sides = [(baseline.brackets[goal], candidate.brackets[goal]) for goal in goals]

@@ -38,6 +38,9 @@ class ResourceDemand:
     cap: Estimate
     scatter: float
 
+    def __repr__(self) -> str:
+        return f"<{self.resource}: {self.background!r}, {self.demand!r}, {self.cap!r} at {self.limit:.0%}>"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; what is infinite is null."""
         return {

@@ -19,7 +19,7 @@ _PARTED = 2.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class NextTrial:
+class ProposedTrial:
     """A trial worth running.
 
     Args:
@@ -40,7 +40,7 @@ class NextTrial:
         return {"concurrency": self.concurrency, "reason": self.reason, "narrows": self.narrows}
 
 
-def next_trial(trials: Trials, fits: Sequence[Fitted], chosen: Fitted, scatter: float) -> NextTrial:
+def next_trial(trials: Trials, fits: Sequence[Fitted], chosen: Fitted, scatter: float) -> ProposedTrial:
     """The trial that would tell most.
 
     Args:
@@ -64,12 +64,12 @@ def next_trial(trials: Trials, fits: Sequence[Fitted], chosen: Fitted, scatter: 
             names = " and ".join(
                 rivals[place].curve.name for place in (int(curves[:, widest].argmin()), int(curves[:, widest].argmax()))
             )
-            return NextTrial(float(places[widest]), f"{names} part there", None)
+            return ProposedTrial(float(places[widest]), f"{names} part there", None)
     shares = _shares_left(trials, chosen, places)
     best = int(np.argmin(shares))
     name = _target(trials, chosen)[0]
     reason = f"it would narrow {name} most, to {shares[best]:.0%} of its standard error"
-    return NextTrial(float(places[best]), reason, float(shares[best]))
+    return ProposedTrial(float(places[best]), reason, float(shares[best]))
 
 
 def _places(trials: Trials) -> Floats:

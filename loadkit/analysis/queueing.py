@@ -21,6 +21,10 @@ def erlang_b(servers: int, offered: float) -> float:
 
     Notes:
         B(0) = 1, B(c) = A B(c-1) / (c + A B(c-1)), which overflows nowhere (Erlang, 1917).
+
+    Examples:
+        >>> round(erlang_b(3, 2.0), 6)
+        0.210526
     """
     if servers < 0 or offered < 0:
         raise ValueError("servers and offered work must not be negative")
@@ -89,6 +93,10 @@ def mmc_response_quantile(servers: int, rate: float, service: float, quantile: f
     Notes:
         With probability 1 - C only the service counts, else a wait of rate c/S - r before it; the sum's tail is closed,
         and falls, so that it is inverted by bisection. For c = 1 it is R ln(1/(1-q)), R = S / (1 - rho).
+
+    Examples:
+        >>> round(mmc_response_quantile(4, 320, 0.01, 0.99), 4)
+        0.0689
     """
     if not 0 < quantile < 1:
         raise ValueError("a quantile is between 0 and 1")

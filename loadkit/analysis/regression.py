@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from loadkit.analysis.compare import DIRECTIONS, QUANTILES, Better
+from loadkit.analysis.change import DIRECTIONS, QUANTILES, Better
 from loadkit.analysis.comparison import FLOOR_S, Comparison
 from loadkit.measure.statistics import PHASE_METRICS
 from loadkit.scenario.findings import suggest

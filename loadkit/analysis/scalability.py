@@ -23,7 +23,7 @@ ILL_CONDITIONED = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ScalabilitySettings:
     """How to fit.
 
     Args:
@@ -46,7 +46,7 @@ def fit_scalability(
     throughput: npt.ArrayLike,
     *,
     run: Sequence[object] | None = None,
-    settings: Settings | None = None,
+    settings: ScalabilitySettings | None = None,
 ) -> ScalabilityFit:
     """Fit curves of throughput against concurrency, and choose one.
 
@@ -83,7 +83,7 @@ def fit_scalability(
         >>> fit.response_time(2000) is None
         True
     """
-    wanted = settings or Settings()
+    wanted = settings or ScalabilitySettings()
     trials = make_trials(concurrency, throughput, run, wanted.noise)
     fits = fit_curves(trials)
     chosen, why = _chosen(fits, wanted.curve)
@@ -143,7 +143,7 @@ def _shape(slopes: Floats, names: tuple[str, ...]) -> tuple[float, tuple[tuple[s
     )
 
 
-def _bootstrap(intervals: Intervals, settings: Settings) -> Draws:
+def _bootstrap(intervals: Intervals, settings: ScalabilitySettings) -> Draws:
     """Draw the trials anew, run by run, and fit each draw.
 
     Notes:

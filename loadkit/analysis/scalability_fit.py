@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from loadkit.analysis.choosing import IMPOSSIBLE, Candidate, Fitted
 from loadkit.analysis.least_squares import Floats
-from loadkit.analysis.next_trial import NextTrial
+from loadkit.analysis.next_trial import ProposedTrial
 from loadkit.analysis.response import time_at_throughput
 from loadkit.analysis.results import Band, Estimate, finite, shown
 from loadkit.analysis.trials import Noise, Trials
@@ -65,7 +65,7 @@ class ScalabilityFit:
     scatter: float
     run_scatter: float
     warnings: tuple[str, ...]
-    next_trial: NextTrial
+    next_trial: ProposedTrial
     level: float
     measured: tuple[float, float]
     trial_count: int

@@ -100,6 +100,9 @@ class Search:
     settings: SearchSettings
     done: tuple[DoneTrial, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Search: {len(self.done)} trials, {self.took_s:,.4g} s; {', '.join(map(repr, self.results()))}>"
+
     def with_trial(self, trial: NextTrial, seen: Observation, took_s: float | None = None) -> Search:
         """The search after a trial.
 

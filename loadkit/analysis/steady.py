@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from loadkit.analysis.results import finite
 from loadkit.measure.trend import trend_of
 
 Floats = npt.NDArray[np.float64]
@@ -103,12 +104,15 @@ class Backlog:
     growing: bool
 
     def __repr__(self) -> str:
+        if math.isnan(self.slope_per_s):
+            return f"<Backlog: too few values to tell, end {self.end_to_mean:.2f} of the mean>"
         word = "growing" if self.growing else "not growing"
         return f"<Backlog: {word}, {self.slope_per_s:+.3g}/s, end {self.end_to_mean:.2f} of the mean>"
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as plain JSON values."""
-        return dataclasses.asdict(self)
+        """The result as plain JSON values; what is unknown is None."""
+        values = dataclasses.asdict(self)
+        return values | {name: finite(values[name]) for name in ("slope_per_s", "low_per_s", "high_per_s")}
 
 
 def backlog_of(messages: Floats, *, least_per_s: float = 0.0) -> Backlog:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loadkit.analysis.compare import Bracket
+from loadkit.analysis.change import Bracket
 from loadkit.analysis.comparison import Capacities, Side
 from loadkit.cli._ladder import LADDER_FILE, open_ladder
 from loadkit.cli._output import print_note
@@ -15,7 +15,8 @@ from loadkit.cli.report import find_run
 from loadkit.errors import RunFolderError
 from loadkit.measure.ladder import effective_scenario, runs_in, void_because
 from loadkit.measure.replicates import read_replicate
-from loadkit.measure.store import RUN_FILE, Run
+from loadkit.measure.run_files import RUN_FILE
+from loadkit.measure.store import Run
 
 SAME_RATE = 0.05
 """Offered rates that differ by less are the same load, if their messages are many."""

@@ -132,14 +132,14 @@ def _fit_all(
 
 def _fit(points: _Points, curve: str | None) -> ScalabilityFit | LatencyFit:
     from loadkit.analysis.latency import fit_latency
-    from loadkit.analysis.scalability import Settings, fit_scalability
+    from loadkit.analysis.scalability import ScalabilitySettings, fit_scalability
 
     if None not in points.outcomes:
         latencies = {quantile: values for quantile, values in points.outcomes.items() if quantile is not None}
         return fit_latency(points.varied, latencies, run=points.run)
     try:
         return fit_scalability(
-            points.varied, points.outcomes[None], run=points.run, settings=Settings(curve=curve or "")
+            points.varied, points.outcomes[None], run=points.run, settings=ScalabilitySettings(curve=curve or "")
         )
     except ValueError as error:
         raise UsageError(str(error)) from error

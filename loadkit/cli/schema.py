@@ -14,7 +14,7 @@ EXAMPLES = """\
   loadkit schema scenario > scenario.schema.json
   loadkit schema profile > profile.schema.json"""
 
-Kind = Literal["scenario", "part", "profile", "provider", "policy", "catalog", "cost"]
+Kind = Literal["scenario", "part", "profile", "provider", "policy", "catalog", "cost", "assumptions", "plan"]
 
 # Name of the file's kind to the module and the name of its model.
 MODELS: dict[Kind, tuple[str, str]] = {
@@ -25,6 +25,7 @@ MODELS: dict[Kind, tuple[str, str]] = {
     "policy": ("loadkit.plan.policy_schema", "PolicyFile"),
     "catalog": ("loadkit.plan.catalog_schema", "CatalogFile"),
     "cost": ("loadkit.plan.cost_schema", "CostTableFile"),
+    "assumptions": ("loadkit.plan.assumptions", "Assumptions"),
 }
 
 
@@ -34,7 +35,8 @@ def schema(
         typer.Argument(
             metavar="KIND",
             help="scenario, part (what scenarios include), profile (how a sink behaves), provider (its limits), "
-            "policy (how fleets follow their load), catalog (what things cost) or cost (a table of costs).",
+            "policy (how fleets follow their load), catalog (what things cost), cost (a table of costs), "
+            "assumptions (of a plan) or plan (as loadkit plan --json prints it).",
         ),
     ] = "scenario",
     *,
@@ -48,5 +50,10 @@ def schema(
     """
     from loadkit.scenario.json_schema import json_schema
 
+    if kind == "plan":
+        from loadkit.plan.plan_schema import plan_schema
+
+        print_json(plan_schema())
+        return
     module, model = MODELS[kind]
     print_json(json_schema(getattr(import_module(module), model), kind, part=kind == "part"))

@@ -16,7 +16,7 @@ from loadkit.drive.watch import LiveRun
 from loadkit.errors import LoadkitError
 from loadkit.measure.delivery import Delivery, follow_delivery
 from loadkit.measure.reconciliation import reconcile
-from loadkit.measure.store import RunFacts, RunWriter
+from loadkit.measure.run_writer import RunFacts, RunWriter
 from loadkit.measure.summary import summarize, validity_of
 from loadkit.measure.target import TargetSummary, summarize_target
 from loadkit.measure.validity import GeneratorSample, Validity, exit_code_of

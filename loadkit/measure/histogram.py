@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import binascii
 import math
-import zlib
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from hdrh.codec import HdrCookieException, HdrLengthException
 from hdrh.histogram import HdrHistogram
+
+from loadkit.measure.histogram_codec import DIGITS, LOWEST, decode_counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-LOWEST_US = 1
 HIGHEST_US = 3_600_000_000
-DIGITS = 3
 
 # Three digits need 2,048 steps in the first bucket; every further bucket has 1,024 steps of double width.
 _HALF_BITS = 10
@@ -137,6 +134,12 @@ class Histogram:
             self._fit(int(indexes.max()) + 1)
             np.add.at(self._counts, indexes, counts)
 
+    def add_cells(self, indexes: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> None:
+        """As `add_counts`, and faster, for indexes that ascend and are all different."""
+        if indexes.size:
+            self._fit(int(indexes[-1]) + 1)
+            self._counts[indexes] += counts
+
     def add_all(self, counts: npt.NDArray[np.int64]) -> None:
         """Add counts at the indexes from 0 on."""
         self._fit(counts.size)
@@ -237,26 +240,18 @@ class Histogram:
 
     @classmethod
     def decode(cls, data: bytes) -> Histogram:
-        """Read what `encode` or another HdrHistogram of the same range and digits made.
+        """Read what `encode` or another HdrHistogram of the same lowest value and digits made.
 
         Raises:
             ValueError: If the data is damaged or of another range or precision.
         """
-        try:
-            package = HdrHistogram.decode(data)
-        except (binascii.Error, zlib.error, HdrCookieException, HdrLengthException, IndexError, MemoryError) as error:
-            raise ValueError(f"not a histogram: {error}") from error
-        if package.counts_len != COUNTS_LENGTH or package.significant_figures != DIGITS:
-            raise ValueError("histogram of another range or precision")
         histogram = cls()
-        used = np.frombuffer(package.counts, dtype=np.uint64).astype(np.int64)
-        indexes = np.flatnonzero(used)
-        histogram.add_counts(indexes, used[indexes])
+        histogram.add_cells(*decode_counts([data], COUNTS_LENGTH)[0])
         return histogram
 
 
 @cache
 def _scratch() -> tuple[HdrHistogram, npt.NDArray[np.uint64]]:
     """One histogram of the package to encode through; a new one each time would cost 0.1 ms more."""
-    package = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+    package = HdrHistogram(LOWEST, HIGHEST_US, DIGITS)
     return package, np.frombuffer(package.counts, dtype=np.uint64)

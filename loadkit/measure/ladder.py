@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from loadkit.errors import RunFolderError
-from loadkit.measure.store import RUN_FILE, Run, list_runs, open_run
+from loadkit.measure.run_files import RUN_FILE
+from loadkit.measure.store import Run, list_runs, open_run
 from loadkit.measure.summary import QUANTILES
 from loadkit.measure.validity import Verdict
 

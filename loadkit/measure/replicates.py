@@ -11,9 +11,11 @@ import numpy as np
 from loadkit.errors import RunFolderError
 from loadkit.measure.books import INTERVAL_S
 from loadkit.measure.histogram import Histogram
+from loadkit.measure.histogram_log import HISTOGRAM_FILE, read_intervals
 from loadkit.measure.records import RunPlan
+from loadkit.measure.run_files import TIMELINE
 from loadkit.measure.statistics import SESSION_METRICS, Metric
-from loadkit.measure.store import HISTOGRAM_FILE, Run, plan_from_dict, read_intervals
+from loadkit.measure.store import Run, plan_from_dict
 from loadkit.measure.tables import read_table, timeline_rows
 from loadkit.measure.timeline import measured_stages
 
@@ -63,9 +65,10 @@ def read_replicate(run: Run) -> Replicate:
     plan = plan_from_dict(run.facts["plan"])
     stages = {plan.stages[stage].name for stage in measured_stages(plan.stages)}
     intervals: dict[float, dict[Metric, Histogram]] = {}
-    for series, start_s, histogram in read_intervals(run.head.path / HISTOGRAM_FILE):
+    for series, start_s, indexes, counts in read_intervals(run.head.path / HISTOGRAM_FILE):
         if series.stage in stages or series.metric in SESSION_METRICS:
-            intervals.setdefault(start_s, {}).setdefault(series.metric, Histogram()).merge(histogram)
+            metrics = intervals.setdefault(start_s, {})
+            metrics.setdefault(series.metric, Histogram()).add_cells(indexes, counts)
     # An interval of warm-up has set-ups alone; its set-ups go to the next.
     joined = max(1, math.ceil(len(intervals) / MOST_BATCHES))
     kept: list[Unit] = []
@@ -79,7 +82,7 @@ def read_replicate(run: Run) -> Replicate:
 
 
 def _accepted_per_s(run: Run, plan: RunPlan, batch_s: int) -> tuple[float, ...]:
-    table = read_table(run.head.path / "timeline")
+    table = read_table(run.head.path / TIMELINE)
     if table is None:
         raise RunFolderError(f"{run.head.path} has no timeline", hint="the run ended before its first second was over")
     rows = timeline_rows(plan, table)

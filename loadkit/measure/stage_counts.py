@@ -10,9 +10,11 @@ import numpy as np
 
 from loadkit.errors import RunFolderError
 from loadkit.measure.histogram import Histogram
+from loadkit.measure.histogram_log import HISTOGRAM_FILE, read_histograms
 from loadkit.measure.records import RunPlan
+from loadkit.measure.run_files import DELIVERY, TIMELINE
 from loadkit.measure.statistics import Metric, Series
-from loadkit.measure.store import HISTOGRAM_FILE, Run, plan_from_dict, read_histograms
+from loadkit.measure.store import Run, plan_from_dict
 from loadkit.measure.tables import read_table, timeline_rows
 from loadkit.measure.timeline import Counters, measured_stages
 
@@ -48,7 +50,7 @@ def count_by_stage(run: Run, limits_s: Sequence[float]) -> StageCounts:
         RunFolderError: If the folder has no timeline, or a file of it is damaged.
     """
     plan = plan_from_dict(run.facts["plan"])
-    table = read_table(run.head.path / "timeline")
+    table = read_table(run.head.path / TIMELINE)
     if table is None:
         raise RunFolderError(f"{run.head.path} has no timeline", hint="the run ended before its first second was over")
     counters = Counters(plan)
@@ -60,7 +62,7 @@ def count_by_stage(run: Run, limits_s: Sequence[float]) -> StageCounts:
     histograms = read_histograms(run.head.path / HISTOGRAM_FILE)
     names = [plan.stages[stage].name for stage in stages]
     slow = {limit_s: tuple(_slow(histograms, name, limit_s) for name in names) for limit_s in limits_s}
-    undelivered = _undelivered(plan, read_table(run.head.path / "delivery"))
+    undelivered = _undelivered(plan, read_table(run.head.path / DELIVERY))
     return StageCounts(offered, accepted, slow, _backlog(plan, table), undelivered)
 
 

@@ -88,16 +88,16 @@ def _against_itself(instance: InstanceType) -> Iterator[CatalogFinding]:
     hourly, monthly, yearly = instance.hourly, instance.monthly, instance.yearly
     if hourly and monthly and monthly.amount > HOURS_PER_MONTH * hourly.amount:
         whole = HOURS_PER_MONTH * hourly.amount
-        message = f"a month by subscription costs {monthly.amount:f}, more than {HOURS_PER_MONTH} hours for {whole:f}"
+        message = f"a month by subscription costs {monthly.shown}, more than {HOURS_PER_MONTH} hours for {whole:f}"
         yield _inconsistent(instance.name, message, hourly, monthly)
     if monthly and yearly and yearly.amount > monthly.amount:
-        message = f"a month of a year costs {yearly.amount:f}, more than a month alone for {monthly.amount:f}"
+        message = f"a month of a year costs {yearly.shown}, more than a month alone for {monthly.shown}"
         yield _inconsistent(instance.name, message, monthly, yearly)
     for other in instance.other_hourly if hourly else ():
         assert hourly is not None
         apart = _apart(other.amount, hourly.amount)
         if abs(apart) > LIST_TOLERANCE:
-            message = f"{other.source} says {other.amount:f} an hour, {apart:+.0%} of {hourly.amount:f}"
+            message = f"{other.source} says {other.shown} an hour, {apart:+.0%} of {hourly.shown}"
             yield _inconsistent(instance.name, message, hourly, other)
 
 
@@ -113,7 +113,7 @@ def _families(catalog: Catalog) -> Iterator[CatalogFinding]:
         for (instance, hourly), amount in zip(members, by_vcpu, strict=True):
             apart = _apart(amount, usual)
             if abs(apart) > FAMILY_TOLERANCE:
-                message = f"{hourly.amount:f} an hour is {apart:+.0%} off what {family} costs by the vCPU elsewhere"
+                message = f"{hourly.shown} an hour is {apart:+.0%} off what {family} costs by the vCPU elsewhere"
                 yield _inconsistent(instance.name, message, hourly)
 
 
@@ -126,7 +126,7 @@ def _doubts(catalog: Catalog, inconsistent: set[str]) -> Iterator[CatalogFinding
     for one in catalog.prices():
         by_grade[one.price.grade].append(one)
         if one.price.suspect and one.item not in inconsistent and _is_own(one):
-            message = f"{one.key} {one.price.amount:f} is marked as suspect: {one.price.suspect}"
+            message = f"{one.key} {one.price.shown} is marked as suspect: {one.price.suspect}"
             yield _warning("doubtful", [one], message)
     for grade, words in ((Grade.THIRD_PARTY, "third parties'"), (Grade.DERIVED, "derived")):
         if by_grade[grade]:

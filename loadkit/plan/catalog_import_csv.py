@@ -65,7 +65,10 @@ def _rows(origin: Origin) -> list[tuple[int, list[str]]]:
     text = read_text(origin.file, "table").removeprefix("\ufeff")
     separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text), delimiter=separator)
-    rows = ((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise CatalogError((Problem(f"is no table: {error}", str(origin.file), reader.line_num),)) from error
     return [(line, cells) for line, cells in rows if any(cells) and not cells[0].startswith("#")]
 
 

@@ -10,7 +10,8 @@ from pydantic import Field
 from loadkit.errors import CatalogError
 from loadkit.plan.catalog import SECTIONS
 from loadkit.plan.catalog_import import SOURCE, Imported, Origin, frame, imported, price_of, size_of
-from loadkit.plan.catalog_load import UNITS, catalog_names, find_catalog
+from loadkit.plan.catalog_load import catalog_names, find_catalog
+from loadkit.plan.catalog_rules import UNITS
 from loadkit.plan.catalog_schema import Amount, Currency, Day, ItemName, Region, Words
 from loadkit.plan.prices import Grade
 from loadkit.scenario.block import Block

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
+
+_SHOWN = Context(prec=8)
 
 
 class Grade(StrEnum):
@@ -51,3 +53,8 @@ class Price:
     source: str
     grade: Grade
     suspect: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The amount for people: without zeros at its end, and a share of a pack to eight digits."""
+        return f"{self.amount.normalize(_SHOWN):f}"

@@ -41,7 +41,7 @@ def render_prices(prices: Iterable[Priced]) -> RenderableType:
         (
             one.item,
             one.key,
-            f"{one.price.amount:f} {one.price.currency}",
+            f"{one.price.shown} {one.price.currency}",
             one.price.unit,
             one.price.region,
             str(one.price.grade),

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from loadkit.analysis.compare import Change, Outcome
+from loadkit.analysis.change import Change, Outcome
 from loadkit.analysis.comparison import Comparison, ShareChange
 from loadkit.analysis.regression import Judgement
 from loadkit.report.capacity import rate_text

@@ -12,7 +12,7 @@ import loadkit.analysis
 
 MODULES = sorted(one.name for one in pkgutil.iter_modules(loadkit.analysis.__path__, "loadkit.analysis."))
 WITH_EXAMPLES = {
-    "compare",
+    "change",
     "comparison",
     "demand",
     "evidence",

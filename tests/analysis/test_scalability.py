@@ -17,11 +17,11 @@ from benchmarks.coverage import held, usl
 from loadkit.analysis.curves import USL as USL_CURVE
 from loadkit.analysis.least_squares import Floats, minimise
 from loadkit.analysis.refusal import RefusedError
-from loadkit.analysis.scalability import Settings, fit_scalability
+from loadkit.analysis.scalability import ScalabilitySettings, fit_scalability
 from loadkit.analysis.trials import Noise, make_trials
 
-USL = Settings(curve="USL", draws=400)
-ORDINARY = Settings(curve="USL", noise=Noise.ABSOLUTE, draws=400)
+USL = ScalabilitySettings(curve="USL", draws=400)
+ORDINARY = ScalabilitySettings(curve="USL", noise=Noise.ABSOLUTE, draws=400)
 CLIENTS = np.array([1.0, 2, 4, 8, 16, 32, 48, 64, 96, 128])
 
 
@@ -48,10 +48,12 @@ def test_published_residuals_of_specsdm91() -> None:
     assert fit.n_max.value == pytest.approx(96.52, abs=0.01)
 
 
-@pytest.mark.parametrize("chosen", [Settings(draws=400), USL, ORDINARY], ids=["chosen", "USL", "USL-absolute"])
+@pytest.mark.parametrize(
+    "chosen", [ScalabilitySettings(draws=400), USL, ORDINARY], ids=["chosen", "USL", "USL-absolute"]
+)
 @pytest.mark.parametrize("table", [SDM91, RAYTRACER], ids=["specsdm91", "raytracer"])
 def test_fitted_without_the_top_the_prediction_holds_it(
-    table: tuple[list[float], list[float]], chosen: Settings
+    table: tuple[list[float], list[float]], chosen: ScalabilitySettings
 ) -> None:
     levels, rates = table
     fit = fit_scalability(levels[:-1], rates[:-1], settings=chosen)
@@ -61,7 +63,7 @@ def test_fitted_without_the_top_the_prediction_holds_it(
 
 
 def test_what_the_data_choose() -> None:
-    sdm91, raytracer = (fit_scalability(*table, settings=Settings(draws=50)) for table in (SDM91, RAYTRACER))
+    sdm91, raytracer = (fit_scalability(*table, settings=ScalabilitySettings(draws=50)) for table in (SDM91, RAYTRACER))
     assert (sdm91.curve.curve, raytracer.curve.curve) == ("linear with cap", "Amdahl")
     assert sdm91.curve.top_error == pytest.approx(0.043, abs=0.001)
     assert sdm91.x_max is not None
@@ -83,7 +85,7 @@ def test_what_the_data_choose() -> None:
 def test_each_curve_is_known_again(curve: object, name: str) -> None:
     assert callable(curve)
     seen = curve(CLIENTS) * np.exp(0.01 * np.random.default_rng(3).standard_normal(len(CLIENTS)))
-    fit = fit_scalability(CLIENTS, seen, settings=Settings(draws=50))
+    fit = fit_scalability(CLIENTS, seen, settings=ScalabilitySettings(draws=50))
     assert fit.curve.curve == name
     assert fit.throughput(100.0) == pytest.approx(curve(np.array([100.0])), rel=0.05)
 
@@ -116,7 +118,7 @@ def test_what_is_no_trial_is_an_error(levels: list[float], rates: list[float]) -
 
 def test_a_name_that_is_no_curve_is_an_error() -> None:
     with pytest.raises(ValueError, match="there are linear, linear with cap, power, Amdahl, USL"):
-        fit_scalability(*SDM91, settings=Settings(curve="gompertz"))
+        fit_scalability(*SDM91, settings=ScalabilitySettings(curve="gompertz"))
 
 
 def test_correlated_parameters_and_a_peak_out_of_reach_are_said() -> None:
@@ -138,7 +140,7 @@ def test_the_next_trial_parts_the_curves_or_narrows_the_peak() -> None:
     parted = fit_scalability(*SDM91, settings=USL).next_trial
     assert parted.reason == "USL and linear with cap part there"
     assert parted.concurrency == 432
-    narrowed = fit_scalability(CLIENTS, noisy(0.02, 1), settings=Settings(draws=50)).next_trial
+    narrowed = fit_scalability(CLIENTS, noisy(0.02, 1), settings=ScalabilitySettings(draws=50)).next_trial
     assert narrowed.narrows is not None
     assert 0.3 < narrowed.narrows < 1
     assert "N_max" in narrowed.reason
@@ -156,14 +158,14 @@ def test_what_the_next_trial_promises_comes_true() -> None:
             peaks.append(USL_CURVE.peak(found[None])[0][0])
         return float(np.std(np.log(peaks)))
 
-    proposed = fit_scalability(CLIENTS, noisy(0.005, 1), settings=Settings(draws=50)).next_trial
+    proposed = fit_scalability(CLIENTS, noisy(0.005, 1), settings=ScalabilitySettings(draws=50)).next_trial
     assert proposed.narrows is not None
     ratio = spread(np.append(CLIENTS, proposed.concurrency)) / spread(CLIENTS)
     assert ratio == pytest.approx(proposed.narrows, rel=0.25)
 
 
 def test_bands_answer_two_questions_and_the_envelope_a_third() -> None:
-    fit = fit_scalability(CLIENTS, noisy(0.03, 2), settings=Settings(draws=2000))
+    fit = fit_scalability(CLIENTS, noisy(0.03, 2), settings=ScalabilitySettings(draws=2000))
     band = fit.band([16, 128, 256])
     assert (band.prediction[0] < band.confidence[0]).all()
     assert (band.confidence[1] < band.prediction[1]).all()
@@ -192,7 +194,7 @@ def test_trials_of_one_run_are_no_evidence_twice() -> None:
 
 
 def test_trials_of_a_single_run_are_warned_of() -> None:
-    fit = fit_scalability(*SDM91, run=["a"] * 7, settings=Settings(draws=50))
+    fit = fit_scalability(*SDM91, run=["a"] * 7, settings=ScalabilitySettings(draws=50))
     assert "all trials are of one run: how runs differ is not in the intervals" in fit.warnings
 
 
@@ -201,7 +203,8 @@ def test_trials_of_a_single_run_are_warned_of() -> None:
 def test_scaling_throughput_scales_the_fit(factor: float, seed: int) -> None:
     rates = noisy(0.05, seed)
     plain, scaled = (
-        fit_scalability(CLIENTS, values, settings=Settings(curve="USL", draws=20)) for values in (rates, factor * rates)
+        fit_scalability(CLIENTS, values, settings=ScalabilitySettings(curve="USL", draws=20))
+        for values in (rates, factor * rates)
     )
     assert scaled.throughput(CLIENTS) == pytest.approx(factor * plain.throughput(CLIENTS), rel=1e-5)
     assert scaled.parameters[0].high == pytest.approx(factor * plain.parameters[0].high, rel=1e-3)
@@ -213,10 +216,10 @@ def test_scaling_throughput_scales_the_fit(factor: float, seed: int) -> None:
 @given(more=st.floats(1.0, 3.0), seed=st.integers(0, 1000))
 def test_more_noise_never_narrows_an_interval(more: float, seed: int) -> None:
     """With the trials as far again from the same best curve, what was believed is believed still."""
-    quiet = fit_scalability(CLIENTS, noisy(0.03, seed), settings=Settings(curve="USL", draws=20))
+    quiet = fit_scalability(CLIENTS, noisy(0.03, seed), settings=ScalabilitySettings(curve="USL", draws=20))
     curve = quiet.throughput(CLIENTS)
     louder = curve * (quiet.observed[1] / curve) ** more
-    loud = fit_scalability(CLIENTS, louder, settings=Settings(curve="USL", draws=20))
+    loud = fit_scalability(CLIENTS, louder, settings=ScalabilitySettings(curve="USL", draws=20))
     assume(loud.throughput(CLIENTS) == pytest.approx(curve, rel=1e-4))
     for before, after in zip(quiet.parameters, loud.parameters, strict=True):
         slack = 0.02 * (before.high - before.low)
@@ -246,14 +249,14 @@ def test_twenty_trials_with_two_thousand_draws_take_three_seconds_at_most() -> N
 
     def used_s() -> float:
         started = time.process_time()
-        fit_scalability(levels, noisy(0.03, 4, levels), settings=Settings(draws=2000))
+        fit_scalability(levels, noisy(0.03, 4, levels), settings=ScalabilitySettings(draws=2000))
         return time.process_time() - started
 
     assert fewest_s(used_s, below_s=3.0) < 3.0
 
 
 def test_it_reads_well_and_is_plain_json() -> None:
-    fit = fit_scalability(CLIENTS, noisy(0.02, 1), settings=Settings(draws=200))
+    fit = fit_scalability(CLIENTS, noisy(0.02, 1), settings=ScalabilitySettings(draws=200))
     words = repr(fit).splitlines()
     assert words[0] == "USL: X = g N / (1 + a (N - 1) + b N (N - 1))"
     assert words[-1].startswith("  next: a trial at concurrency")
@@ -266,5 +269,5 @@ def test_it_reads_well_and_is_plain_json() -> None:
 
 
 def test_the_same_seed_gives_the_same_bands() -> None:
-    first, second = (fit_scalability(*SDM91, settings=Settings(draws=100)).band([90]) for _ in range(2))
+    first, second = (fit_scalability(*SDM91, settings=ScalabilitySettings(draws=100)).band([90]) for _ in range(2))
     assert (first.prediction == second.prediction).all()

@@ -26,6 +26,7 @@ VERBS = (
     "preflight",
     "fit",
     "forecast",
+    "plan",
     "compare",
     "report",
     "list",

@@ -22,7 +22,7 @@ from loadkit.cli.app import main
 from loadkit.errors import ExitCode
 from loadkit.measure.recorder import Recorder
 from loadkit.measure.records import Batch, Gauges, OutcomeTable, RunPlan, Stage, Tx
-from loadkit.measure.store import RunWriter
+from loadkit.measure.run_writer import RunWriter
 from loadkit.measure.summary import summarize
 from loadkit.smtp.outcome import Outcome, OutcomeClass, Phase
 

@@ -12,8 +12,8 @@ from hdrh.log import HistogramLogReader
 from loadkit.measure.histogram import HIGHEST_US, Histogram, counts_index
 from loadkit.measure.intervals import HistogramBank, IntervalHistograms
 from loadkit.measure.records import RunPlan, Stage
+from loadkit.measure.run_writer import RunFacts, RunWriter
 from loadkit.measure.statistics import Metric, Series
-from loadkit.measure.store import RunFacts, RunWriter
 
 if TYPE_CHECKING:
     from pathlib import Path

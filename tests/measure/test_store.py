@@ -14,12 +14,14 @@ from support.recording import FACTS, PLAN, MadeUpRun, sample
 
 from loadkit.errors import ExitCode, RunFolderError
 from loadkit.measure.delivery import Delivery, follow_delivery
+from loadkit.measure.histogram_log import read_histograms
 from loadkit.measure.ledger import DeliveryLedger
 from loadkit.measure.reason import Blame
 from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.records import Stage
+from loadkit.measure.run_writer import RunFacts, RunWriter
 from loadkit.measure.statistics import Metric, Series
-from loadkit.measure.store import RunFacts, RunWriter, list_runs, open_run, read_histograms, rebuild_summary
+from loadkit.measure.store import list_runs, open_run, rebuild_summary
 from loadkit.measure.tables import read_table
 from loadkit.measure.timeline import COUNTERS, GAUGES, KEYS, LATENCIES
 from loadkit.smtp.stamp import Stamp

@@ -42,7 +42,7 @@ def loaded(result: Imported) -> Catalog:
 
 def amounts(catalog: Catalog, name: str) -> list[Decimal | None]:
     one = catalog.instance_types[name]
-    return [price and price.amount for price in (one.hourly, one.monthly, one.yearly)]
+    return [price.amount if price else None for price in (one.hourly, one.monthly, one.yearly)]
 
 
 def row(hour: str, month: str = "", year: str = "") -> dict[str, Any]:
@@ -267,8 +267,10 @@ def test_all_that_is_wrong_with_the_columns_comes_at_once(write: Write) -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "type,currency,hourly\n"])
-def test_an_empty_table_is_no_catalogue(text: str, write: Write) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "\n", "# nothing\n", "type,currency,hourly\n", f"type,currency,hourly\n{'a' * 200_000},CNY,1\n"]
+)
+def test_an_empty_or_endless_table_is_no_catalogue(text: str, write: Write) -> None:
     with pytest.raises(CatalogError):
         import_csv(Origin(write("t.csv", text), "cn-beijing"))
 

@@ -138,7 +138,7 @@ def test_later_catalogues_win_and_say_where_they_are(tmp_path: Path) -> None:
     large, xlarge = whole.instance_types["ecs.c8i.large"], whole.instance_types["ecs.c8i.xlarge"]
     assert large.hourly is not None
     assert xlarge.hourly is not None
-    assert (large.hourly.amount, xlarge.hourly.amount) == (1, Decimal("1.354"))
+    assert (large.hourly.amount, xlarge.hourly.amount) == (Decimal(1), Decimal("1.354"))
     assert large.monthly is None  # the rule is of the other catalogue
     assert len(whole.instance_types) == 21
 

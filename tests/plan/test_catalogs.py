@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from support.prices import small_catalog
+from support.prices import price, small_catalog
 
 from loadkit.plan.catalog import Catalog, InstanceType
 from loadkit.plan.catalog_load import DEFAULT, catalog_names, load_catalog
@@ -230,3 +230,17 @@ def test_the_small_catalogue_of_tests_is_round() -> None:
     one = small_catalog().instance_types["small.4"]
 
     assert [price.amount for price in (one.hourly, one.monthly, one.yearly) if price] == [2, 1000, 800]
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("1.20", "1.2"),
+        ("20", "20"),
+        ("0.0001055", "0.0001055"),
+        (Decimal(400) / 12, "33.333333"),
+        ("0.000049", "0.000049"),
+    ],
+)
+def test_amounts_are_shown_without_more_digits_than_people_read(amount: Decimal | str, shown: str) -> None:
+    assert price(str(amount)).shown == shown

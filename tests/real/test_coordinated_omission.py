@@ -18,8 +18,8 @@ from support.runs import finish_run, scenario_text, start_run
 from support.waiting import wait_until
 
 from loadkit.measure.histogram import Histogram
+from loadkit.measure.histogram_log import read_histograms
 from loadkit.measure.statistics import Metric, Series
-from loadkit.measure.store import read_histograms
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.alone]
 

@@ -20,8 +20,8 @@ from support.runs import ROOT, FinishedRun, run_scenario, scenario_text, start_r
 from support.sink import running_sink
 from support.waiting import wait_until
 
+from loadkit.measure.histogram_log import HISTOGRAM_FILE, read_histograms
 from loadkit.measure.statistics import Metric
-from loadkit.measure.store import HISTOGRAM_FILE, read_histograms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ from loadkit.measure.delivery import Delivery
 from loadkit.measure.reconciliation import Reconciliation
 from loadkit.measure.recorder import Recorder
 from loadkit.measure.records import Arrival, Batch, Gauges, OutcomeTable, Rows, RunPlan, Setup, Stage, Tx
-from loadkit.measure.store import RunFacts, RunWriter
+from loadkit.measure.run_writer import RunFacts, RunWriter
 from loadkit.measure.summary import Summary, summarize
 from loadkit.measure.validity import GeneratorSample
 from loadkit.scenario.thresholds import parse_threshold

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from loadkit.analysis.quantiles import harrell_davis, smallest_sample
+from loadkit.analysis.quantiles import harrell_davis_at, smallest_sample
 from loadkit.analysis.steady import design_effect
 from loadkit.measure.statistics import PHASE_METRICS
 
@@ -269,65 +269,67 @@ def compare_quantiles(
         raise ValueError("a side has no values at all")
     random = np.random.default_rng(seed)
     used = np.flatnonzero(baseline.counts.sum(axis=0) + candidate.counts.sum(axis=0))
-    counts = (baseline.counts[:, used], candidate.counts[:, used])
-    again = (_resampled(counts[0], random), _resampled(counts[1], random))
-    drawn = _Drawn(values[used], counts, again, baseline.unit)
-    return tuple(_compare_quantile((metric, name), quantile, drawn, floor) for name, quantile in QUANTILES.items())
-
-
-def _resampled(counts: Counts, random: np.random.Generator) -> Counts:
-    """Counts of samples of as many units, drawn with replacement; shape (resamples, values)."""
-    units = counts.shape[0]
-    drawn = random.multinomial(units, np.full(units, 1 / units), size=RESAMPLES)
-    # Floats are exact up to 2^53 and multiplied many times as fast as integers.
-    resampled: Counts = np.rint(drawn.astype(float) @ counts.astype(float)).astype(np.int64)
-    return resampled
+    drawn = (
+        _draw(values[used], baseline.counts[:, used], random),
+        _draw(values[used], candidate.counts[:, used], random),
+    )
+    return tuple(_compare_quantile(metric, name, drawn, baseline.unit, floor) for name in QUANTILES)
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """Two samples of the same values, and what was drawn from each again.
+    """A sample, its quantiles, and those of what was drawn from it again.
 
     Args:
         values: The values that occur, ascending.
-        counts: Baseline and candidate, each of shape (units, values).
-        again: What was drawn from each, of shape (resamples, values).
-        unit: What the rows are, in the plural.
+        counts: How often; shape (units, values).
+        figures: Quantiles by name.
+        again: Quantiles of each that was drawn again, by name; each of shape (resamples,).
     """
 
     values: Floats
-    counts: tuple[Counts, Counts]
-    again: tuple[Counts, Counts]
-    unit: str
+    counts: Counts
+    figures: dict[str, float]
+    again: dict[str, Floats]
+
+    @property
+    def units(self) -> int:
+        """How many batches or runs."""
+        return int(self.counts.shape[0])
+
+    def units_needed(self, name: str) -> int:
+        """Units of this size that hold the smallest sample of a quantile."""
+        totals = self.counts.sum(axis=1).astype(float)
+        above = self.counts[:, self.values > self.figures[name]].sum(axis=1).astype(float)
+        least = smallest_sample(QUANTILES[name], design_effect(above, totals).effect)
+        return math.ceil(least / max(float(totals.mean()), 1e-9))
+
+    def variance(self, name: str) -> float:
+        """Of the quantile's logarithm."""
+        return float(np.nanvar(np.log(self.again[name]))) * self.units / (self.units - 1)
 
 
-def _compare_quantile(name: Name, quantile: float, drawn: _Drawn, floor: float) -> Change:
-    baseline, candidate = (float(harrell_davis(drawn.values, quantile, one.sum(axis=0))) for one in drawn.counts)
-    figures = (baseline, candidate)
-    needed = [
-        _units_to_bound(quantile, drawn.values, one, figure) for one, figure in zip(drawn.counts, figures, strict=True)
-    ]
-    if any(one.shape[0] < least for one, least in zip(drawn.counts, needed, strict=True)):
-        why = f"too few values for it; {max(needed)} {drawn.unit} like these would do"
-        return _refusal(name, figures, why, max(needed))
-    again = [harrell_davis(drawn.values, quantile, one) for one in drawn.again]
-    if min(*figures, *(float(np.nanmin(one)) for one in again)) <= 0:
-        return _refusal(name, figures, "times of 0 have no ratio", None)
-    spreads = [
-        float(np.nanvar(np.log(drawn_again))) * one.shape[0] / (one.shape[0] - 1)
-        for one, drawn_again in zip(drawn.counts, again, strict=True)
-    ]
-    freedom = sum(one.shape[0] - 1 for one in drawn.counts)
-    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(sum(spreads))
-    return _change(name, figures, half, floor, min(one.shape[0] for one in drawn.counts))
+def _draw(values: Floats, counts: Counts, random: np.random.Generator) -> _Drawn:
+    units, quantiles = counts.shape[0], list(QUANTILES.values())
+    drawn = random.multinomial(units, np.full(units, 1 / units), size=RESAMPLES)
+    # Floats are exact up to 2^53 and multiplied many times as fast as integers.
+    resampled = (drawn.astype(float) @ counts.astype(float)).astype(np.int64)
+    figures = harrell_davis_at(values, quantiles, counts.sum(axis=0)).tolist()
+    again = harrell_davis_at(values, quantiles, resampled)
+    return _Drawn(values, counts, dict(zip(QUANTILES, figures, strict=True)), dict(zip(QUANTILES, again, strict=True)))
 
 
-def _units_to_bound(quantile: float, values: Floats, counts: Counts, figure: float) -> int:
-    """Units of this size that hold the smallest sample of a quantile."""
-    totals = counts.sum(axis=1).astype(float)
-    above = counts[:, values > figure].sum(axis=1).astype(float)
-    effect = design_effect(above, totals).effect
-    return math.ceil(smallest_sample(quantile, effect) / max(float(totals.mean()), 1e-9))
+def _compare_quantile(metric: str, name: str, drawn: tuple[_Drawn, _Drawn], unit: str, floor: float) -> Change:
+    figures = (drawn[0].figures[name], drawn[1].figures[name])
+    needed = [one.units_needed(name) for one in drawn]
+    if any(one.units < least for one, least in zip(drawn, needed, strict=True)):
+        why = f"too few values for it; {max(needed)} {unit} like these would do"
+        return _refusal((metric, name), figures, why, max(needed))
+    if min(*figures, *(float(np.nanmin(one.again[name])) for one in drawn)) <= 0:
+        return _refusal((metric, name), figures, "times of 0 have no ratio", None)
+    freedom = sum(one.units - 1 for one in drawn)
+    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(sum(one.variance(name) for one in drawn))
+    return _change((metric, name), figures, half, floor, min(one.units for one in drawn))
 
 
 def _change(name: Name, figures: tuple[float, float], half: float, floor: float, units: int) -> Change:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from loadkit.analysis.compare import (
+from loadkit.analysis.change import (
     DIRECTIONS,
     Better,
     Bracket,

@@ -1,0 +1,169 @@
+"""`loadkit plan`: from a ladder and a campaign to tiers, nodes, availability and the cost of a month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loadkit.cli._options import AsJson, rate_text
+from loadkit.cli._output import print_json, print_summary
+from loadkit.errors import UsageError
+from loadkit.units import parse_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from loadkit.analysis.goals import Goal
+    from loadkit.plan.hourly import HourlyLoad
+    from loadkit.plan.measured import Measured
+
+EXAMPLES = """\
+  loadkit plan results/example --scenario mixed_month --tier professional --measured ecs.c8i.large
+  loadkit plan --compare ecs.c8i.large=results/example --rate 300/s --assume headroom=0.6 --json"""
+
+
+def plan(
+    ladders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="LADDER...", help="Run folders, folders of runs, or folders of loadkit capacity."),
+    ] = None,
+    *,
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help="Whose calendar is planned for; its shape, where a tier or rate is named."
+        ),
+    ] = None,
+    tier: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A tier of the catalogue, or all; repeatable.")
+    ] = None,
+    rate: Annotated[
+        str | None, typer.Option(parser=rate_text, metavar="RATE", help="Plan for this rate at the peak.")
+    ] = None,
+    catalog: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME|FILE", help="Catalogues, of which the later wins; repeatable."),
+    ] = None,
+    measured: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="The instance type that the ladder was measured on.")
+    ] = None,
+    vcpus: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Its virtual CPUs, where it is no type of the catalogue.")
+    ] = None,
+    boxes: Annotated[int, typer.Option(min=1, metavar="N", help="How many such machines shared the load.")] = 1,
+    objective: Annotated[
+        str | None,
+        typer.Option(metavar="GOAL", help='What the rate must meet, where no search had one: "p(99) < 500ms".'),
+    ] = None,
+    instance_type: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="Choose from these types alone; repeatable."),
+    ] = None,
+    cells: Annotated[
+        str | None,
+        typer.Option(parser=rate_text, metavar="RATE", help="Build what is larger as cells that carry this rate each."),
+    ] = None,
+    budget: Annotated[float | None, typer.Option(min=0, metavar="MONEY", help="For a month.")] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE=LADDER", help="A ladder of a type, to compare types by; repeatable."),
+    ] = None,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="An assumption, such as headroom=0.7 or retry=0.01..0.05..0.15; repeatable."
+        ),
+    ] = None,
+    assumptions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Assumptions as YAML; loadkit schema assumptions says which.")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=10, max=100_000, metavar="N", help="Draws of what is uncertain.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Plan tiers, nodes, availability and the cost of a month from measured capacity.
+
+    Every answer has a grade by how far it goes beyond what was measured: on sessions, CPUs of a node, nodes and rate.
+    Far beyond, there is no single number but a range, what it assumes, and the experiment that would tell more. Choices
+    share their draws; each that is not taken says why. The bill is of the case in which every input is its median.
+    """
+    from loadkit.plan.assumptions import load_assumptions
+    from loadkit.plan.catalog_load import DEFAULT, load_catalog
+    from loadkit.plan.planning import make_plan
+    from loadkit.plan.site import Order
+    from loadkit.report.plan import render_comparison, render_plan
+
+    # What is quick to read goes first, so that a mistake in it is said at once.
+    assumed, prices = load_assumptions(assumptions, assume or ()), load_catalog(catalog or DEFAULT)
+    load = _load(scenario)
+    found = make_plan(
+        list(_measurements(ladders or (), compare or (), _Machine(measured, vcpus, boxes, objective))),
+        prices,
+        load,
+        order=Order(
+            tiers=tier or (),
+            rate_per_s=None if rate is None else parse_rate(rate),
+            instance_types=instance_type or (),
+            cell_rate_per_s=None if cells is None else parse_rate(cells),
+            budget=budget,
+            draws=draws,
+            seed=seed,
+        ),
+        assumptions=assumed,
+    )
+    if as_json:
+        print_json(found.to_dict())
+        return
+    print_summary(render_plan(found))
+    if len(found.measured) > 1:
+        print_summary(render_comparison(found))
+
+
+def _load(scenario: str | None) -> HourlyLoad | None:
+    from loadkit.cli._bundled import find_scenario
+    from loadkit.plan.hourly import hourly_load
+    from loadkit.scenario.load import load_scenario
+
+    return None if scenario is None else hourly_load(load_scenario(find_scenario(scenario)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """What was measured, as far as options say so."""
+
+    instance_type: str | None
+    vcpus: int | None
+    boxes: int
+    objective: str | None
+
+
+def _measurements(ladders: Sequence[Path], compared: Sequence[str], machine: _Machine) -> Iterator[Measured]:
+    """The ladder named first, then those of other types."""
+    from loadkit.plan.measured import Node, read_measured
+
+    goal = _goal(machine.objective)
+    if not ladders and not compared:
+        raise UsageError("there is no ladder to plan from", hint="name one, such as results/example, or --compare")
+    if machine.instance_type is not None and machine.vcpus is not None:
+        raise UsageError("--measured says how many virtual CPUs there were", hint="leave out --vcpus")
+    if ladders:
+        node = Node(machine.instance_type or "", machine.vcpus)
+        yield read_measured(ladders, node=node, boxes=machine.boxes, objective=goal)
+    for text in compared:
+        name, equals, folder = text.partition("=")
+        if not name or not equals or not folder:
+            raise UsageError(f"--compare {text} is not TYPE=LADDER", hint="such as ecs.c8i.large=results/large")
+        yield read_measured([Path(folder)], node=Node(name), objective=goal)
+
+
+def _goal(objective: str | None) -> Goal | None:
+    from loadkit.analysis.goals import parse_goal
+    from loadkit.scenario.thresholds import ThresholdError
+
+    try:
+        return None if objective is None else parse_goal(objective)
+    except ThresholdError as error:
+        raise UsageError(f"--objective: {error}", hint=error.fix) from error
