@@ -204,11 +204,14 @@ def test_the_index_leads_to_the_reports_that_there_are(
     results: Path, run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for day in (1, 2):
-        made_ladder(results, f"2026112{day}T080000Z-steady-ladder", 700)
+        ladder = made_ladder(results, f"2026112{day}T080000Z-steady-ladder", 700)
+    printed(capsys, "report", str(ladder), "--type", "html")
     printed(capsys, "report", run, "--type", "html")
     path = Path(printed(capsys, "list", "--results", str(results), "--index").strip())
     assert path == results / "index.html"
     text = path.read_text(encoding="utf-8")
     name = Path(run).name
     assert f'<a href="{name}/report.html">{name}</a>' in text
+    assert text.count("/report.html") == 2
+    assert f'<a href="{ladder.name}/report.html">2026-11-22 08:00</a>' in text
     assert "smtp://mx:25 · steady · p(99)" in text
