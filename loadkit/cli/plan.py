@@ -47,7 +47,9 @@ def plan(
     ] = None,
     catalog: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME|FILE", help="Catalogues, of which the later wins; repeatable."),
+        typer.Option(
+            metavar="NAME|FILE", help="Prices to plan with instead of alibaba-cn; the later wins, repeatable."
+        ),
     ] = None,
     measured: Annotated[
         str | None, typer.Option(metavar="TYPE", help="The instance type that the ladder was measured on.")
@@ -103,7 +105,10 @@ def plan(
     from loadkit.report.plan import render_comparison, render_plan
 
     # What is quick to read goes first, so that a mistake in it is said at once.
-    assumed, prices = load_assumptions(assumptions, assume or ()), load_catalog(catalog or DEFAULT)
+    assumed, prices = (
+        load_assumptions(assumptions, assume or ()),
+        load_catalog(("tiers", *catalog) if catalog else DEFAULT),
+    )
     load = _load(scenario)
     found = make_plan(
         list(_measurements(ladders or (), compare or (), _Machine(measured, vcpus, boxes, objective))),

@@ -14,7 +14,7 @@ from loadkit.plan.extrapolation import Axis
 from loadkit.plan.outcome import Choice, Fleet, MixCost, Reason, Service
 from loadkit.plan.sizing import Cells, Ints, NodeLimits, NodeWork, cells_for, fleet_for, node_limits, nodes_needed
 from loadkit.plan.transferring import Basis, Wanted, axes_of, basis_of, capacity_of
-from loadkit.plan.uncertain import Floats, Range, Spread, names_by_weight, rank_correlations
+from loadkit.plan.uncertain import Floats, Range, Spread, rank_correlations, strongest
 
 if TYPE_CHECKING:
     from loadkit.plan.catalog import InstanceType, MailService
@@ -249,4 +249,4 @@ def _drivers(site: Site, sized: Sized, factors: dict[str, Floats], draws: Floats
     inputs = site.inputs | {"capacity": sized.capacity}
     inputs = inputs | {f"price of {name}": factor for name, factor in factors.items()}
     found = rank_correlations(draws, {name: values[1:] for name, values in inputs.items()})
-    return {name: found[name] for name in names_by_weight(found, MOST_DRIVERS)}
+    return strongest(found, len(draws), MOST_DRIVERS)

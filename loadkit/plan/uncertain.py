@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -18,6 +17,10 @@ QUANTILES = (0.05, 0.5, 0.95)
 
 _TAIL_DEVIATES = 1.6448536269514722
 """Standard deviations from the median to the outer quantiles of a normal distribution."""
+
+
+_CLEAR = 3.0
+"""Standard deviations from which on a correlation is taken for more than chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,17 @@ def _ranks(values: Floats) -> Floats:
     return ranks
 
 
-def names_by_weight(correlations: dict[str, float], most: int) -> Sequence[str]:
-    """The inputs that an outcome goes with most, the strongest first."""
-    return sorted(correlations, key=lambda name: -abs(correlations[name]))[:most]
+def strongest(correlations: dict[str, float], draws: int, most: int) -> dict[str, float]:
+    """The inputs that an outcome goes with most, the strongest first; those that may be by chance left out.
+
+    Args:
+        correlations: By input.
+        draws: How many draws they rest on.
+        most: How many are kept.
+
+    Notes:
+        Without any connection a correlation of n ranks has the standard deviation 1 / sqrt(n - 1); three of them count
+        as more than chance.
+    """
+    clear = {name: value for name, value in correlations.items() if abs(value) * math.sqrt(draws - 1) > _CLEAR}
+    return {name: clear[name] for name in sorted(clear, key=lambda name: -abs(clear[name]))[:most]}

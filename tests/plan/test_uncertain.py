@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadkit.plan.uncertain import Draws, Range, Spread, names_by_weight, rank_correlations
+from loadkit.plan.uncertain import Draws, Range, Spread, rank_correlations, strongest
 
 positive = st.floats(1e-3, 1e9, allow_subnormal=False)
 ranges = st.tuples(positive, positive, positive).map(sorted).map(lambda ends: Range(*ends))
@@ -69,7 +69,9 @@ def test_the_strongest_driver_is_first_and_what_does_not_vary_is_none() -> None:
     one, two = draws.of("one", Range(1, 2, 4)), draws.of("two", Range(1, 2, 4))
     found = rank_correlations(one**3 - two, {"one": one, "two": two, "still": np.ones(500)})
     assert set(found) == {"one", "two"}
-    assert names_by_weight(found, 1) == ["one"]
+    assert list(strongest(found, 500, 1)) == ["one"]
+    assert list(strongest(found, 500, 5)) == ["one", "two"]
+    assert strongest({"one": 0.5, "two": -0.13, "chance": 0.12}, 500, 5) == {"one": 0.5}
     assert found["two"] < 0
     assert rank_correlations(np.ones(500), {"one": one}) == {}
     assert rank_correlations(np.array([1.0, 1, 2, 2]), {"x": np.array([5.0, 5, 7, 7])})["x"] == pytest.approx(1)
