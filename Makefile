@@ -17,8 +17,8 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-demo: $(READY)  ## A promotion's traffic in one minute against the bundled sink
-	$(BIN)/loadkit run promotion --compress 60s --results $(RESULTS)
+demo: $(READY)  ## In three minutes: trials, a curve and a plan for three tiers, as one page
+	$(BIN)/loadkit demo --results $(RESULTS)
 
 test: $(READY)  ## Every test; those that need an installed program are skipped without it
 	$(TESTS)

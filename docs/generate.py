@@ -12,20 +12,20 @@ import typer
 
 from loadkit.cli.app import EXIT_CODES, app
 from loadkit.cli.schema import MODELS
-from loadkit.measure import metrics, store
+from loadkit.measure import histogram_log, metrics, run_files
 from loadkit.scenario.json_schema import json_schema
 from loadkit.scenario.thresholds import METRICS
 
 REFERENCE_DIR = Path(__file__).parent / "reference"
 
 FILES = {
-    store.RUN_FILE: "what the run was: status, verdict, exit code, seed, versions, target, the command to repeat it",
-    store.SUMMARY_FILE: "everything that the summary on the terminal says, and more, as JSON",
-    store.OUTCOMES_FILE: "how many messages ended how: class, phase, code, enhanced code, text",
-    store.LEDGER_FILE: "accepted, delivered, lost and duplicated messages, with the numbers of those",
-    store.WORKERS_FILE: "the processes that sent, where there were several",
-    store.TARGET_FILE: "what was observed of the target's host, with --observe",
-    store.HISTOGRAM_FILE: "latency histograms by phase, kind and stage in HdrHistogram's log format, in microseconds",
+    run_files.RUN_FILE: "what the run was: status, verdict, exit code, seed, versions, the command to repeat it",
+    run_files.SUMMARY_FILE: "everything that the summary on the terminal says, and more, as JSON",
+    run_files.OUTCOMES_FILE: "how many messages ended how: class, phase, code, enhanced code, text",
+    run_files.LEDGER_FILE: "accepted, delivered, lost and duplicated messages, with the numbers of those",
+    run_files.WORKERS_FILE: "the processes that sent, where there were several",
+    run_files.TARGET_FILE: "what was observed of the target's host, with --observe",
+    histogram_log.HISTOGRAM_FILE: "latency histograms by phase, kind and stage: HdrHistogram's log, in microseconds",
     "timeline.parquet": "a row for each second, stage and kind: the four rates, failed, shed, in flight, percentiles",
     "generator.parquet": "a row for each second and process: CPU, lag, memory of the load generator",
     "delivery.parquet": "a row for each second: what had been accepted, what had arrived, where sinks were asked",
@@ -145,7 +145,7 @@ def exit_codes_page() -> str:
 def run_folder_page() -> str:
     """The files of a run."""
     table = [f"| `{name}` | {_cell(says)} |" for name, says in FILES.items()]
-    head = f"`results/<UTC>-<scenario>-<target>/`, schema version {store.SCHEMA_VERSION}."
+    head = f"`results/<UTC>-<scenario>-<target>/`, schema version {run_files.SCHEMA_VERSION}."
     cut = "It has a temporary name until it is complete; a run that was cut short can be read all the same."
     return "\n".join(
         ["# The folder of a run", "", f"{head} {cut}", "", "| file | what it holds |", "|---|---|", *table, ""]

@@ -73,10 +73,19 @@ class Announcer:
             details: JSON values.
         """
         line = json.dumps({"event": event, **details}) if self.as_json else f"sink: {_WORDS[event].format(**details)}"
-        # Who started the sink may have gone; that must not cost the ledger.
-        with suppress(BrokenPipeError):
+        try:
             self.output.write(line + "\n")
             self.output.flush()
+        except BrokenPipeError:
+            # Who started the sink may have gone; that must cost neither the ledger nor, at the end, the exit code.
+            _leave_to_nobody(self.output)
+
+
+def _leave_to_nobody(output: TextIO) -> None:
+    """Let what is and will be written to a stream go nowhere, without an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, output.fileno())
+    os.close(nowhere)
 
 
 def main(options: SinkOptions, output: TextIO | None = None) -> None:

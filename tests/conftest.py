@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 # CI has minutes: HYPOTHESIS_PROFILE=thorough looks further, wherever a test does not say itself how far.
-settings.register_profile("quick", max_examples=25)
-settings.register_profile("thorough", max_examples=1000)
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

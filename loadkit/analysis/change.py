@@ -312,10 +312,8 @@ class _Drawn:
 def _draw(values: Floats, counts: Counts, random: np.random.Generator) -> _Drawn:
     units, quantiles = counts.shape[0], list(QUANTILES.values())
     drawn = random.multinomial(units, np.full(units, 1 / units), size=RESAMPLES)
-    # Floats are exact up to 2^53 and multiplied many times as fast as integers.
-    resampled = (drawn.astype(float) @ counts.astype(float)).astype(np.int64)
     figures = harrell_davis_at(values, quantiles, counts.sum(axis=0)).tolist()
-    again = harrell_davis_at(values, quantiles, resampled)
+    again = harrell_davis_at(values, quantiles, counts, drawn)
     return _Drawn(values, counts, dict(zip(QUANTILES, figures, strict=True)), dict(zip(QUANTILES, again, strict=True)))
 
 

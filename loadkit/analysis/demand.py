@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
 from loadkit.analysis.least_squares import Floats
 from loadkit.analysis.refusal import RefusedError
@@ -140,8 +141,6 @@ def fit_demand(
 
 
 def _fit(name: str, rates: Floats, used: Floats, settings: tuple[float, float]) -> ResourceDemand:
-    from scipy.stats import t  # noqa: PLC0415 - half a second that only fits pay
-
     limit, level = settings
     middle, count = float(rates.mean()), len(rates)
     spread = float(((rates - middle) ** 2).sum())
@@ -150,7 +149,7 @@ def _fit(name: str, rates: Floats, used: Floats, settings: tuple[float, float]) 
     background = middle_used - demand * middle
     freedom = count - 2
     scatter = math.sqrt(float(((used - background - demand * rates) ** 2).sum()) / freedom)
-    width = float(t.ppf((1 + level) / 2, freedom)) * scatter
+    width = float(stdtrit(freedom, (1 + level) / 2)) * scatter
     return ResourceDemand(
         resource=name,
         background=_around("background", background, width * math.sqrt(1 / count + middle**2 / spread)),

@@ -21,11 +21,16 @@ GOODPUT_LEAST = 0.995
 EXCEED_RATIO = 0.5
 """A load is too much if more than this share of its trials was overloaded."""
 PRIOR_BATCHES = 10.0
-PRIOR_EFFECT = {True: 5.0, False: 5.0}
-"""The design effect before anything was seen, of slow messages and of failed ones, and how many batches that belief is
-worth. Slow messages stand in a queue with others; a few seconds without a burst don't show that there are none."""
+PRIOR_EFFECT = 5.0
+"""The design effect before anything was seen, and how many batches that belief is worth."""
+BATCHES_OF_BURST = 4.0
+"""A burst tells as much of the size of bursts as so many batches; what was seen between bursts tells little of it."""
+IN_REACH = 8.0
+"""A backlog may grow to what makes messages slow if that is at most so many of its standard deviations."""
 BURST_DOUBT = 2.0
 """An effect seen in k bursts is taken for 1 + this / k times as large: few bursts look smaller than they are."""
+LONGER = 3
+"""A trial that follows one that did not tell is so many times as long."""
 FUTILE_SHARE = 0.7
 """A load is undecided early if all looks would, by what was seen, get less than this share of the way to a verdict."""
 
@@ -129,19 +134,19 @@ def spent_risk(look: int, looks: int, risk: float = RISK) -> float:
     return risk * (math.log1p((math.e - 1) * look / looks) - math.log1p((math.e - 1) * (look - 1) / looks))
 
 
-def chance_of_meeting(bad: Floats, total: Floats, allowed: float, *, slow: bool = False) -> float:
+def chance_of_meeting(bad: Floats, total: Floats, allowed: float, *, burst: float | None = None) -> float:
     """The probability that the true share of bad messages is at most what is allowed.
 
     Args:
         bad: Bad messages in each batch; shape (n,).
         total: All messages in each; the same shape.
         allowed: The share, in (0, 1).
-        slow: Whether slow messages are bad, which come in larger bursts than failed ones.
+        burst: How many messages bad ones are believed to come among, by `believed_burst`; None if nothing tells.
 
     Notes:
         Beta-binomial with the prior Beta(1/2, 1/2). Bad messages come in bursts, so counts are divided by their design
-        effect: that of the batches, enlarged by the doubt that few bursts leave and drawn towards `PRIOR_EFFECT`. The
-        number of bursts is (sum b)^2 / sum b^2 (Kish).
+        effect: that of the batches, enlarged by the doubt that few bursts leave and drawn towards what is believed.
+        The number of bursts is (sum b)^2 / sum b^2 (Kish).
 
     Examples:
         >>> import numpy as np
@@ -149,11 +154,50 @@ def chance_of_meeting(bad: Floats, total: Floats, allowed: float, *, slow: bool 
         0.885
     """
     seen, bad_count, all_count = design_effect(bad, total), float(bad.sum()), float(total.sum())
-    bursts = max(bad_count**2 / float(bad @ bad), 1.0) if bad_count else 1.0
-    worth = seen.batches - 1
-    doubted = seen.effect * (1 + BURST_DOUBT / bursts)
-    effect = (PRIOR_BATCHES * PRIOR_EFFECT[slow] + worth * doubted) / (PRIOR_BATCHES + worth)
+    bursts = max(bad_count**2 / float(bad @ bad), 1.0) if bad_count else 0.0
+    # Where nothing was bad, nothing was seen of bursts.
+    worth = seen.batches - 1.0 if bursts else 0.0
+    if burst is not None:
+        worth = min(worth, BATCHES_OF_BURST * bursts)
+    doubted = seen.effect * (1 + BURST_DOUBT / max(bursts, 1.0))
+    believed = PRIOR_EFFECT if burst is None else max(burst, PRIOR_EFFECT)
+    effect = (PRIOR_BATCHES * believed + worth * doubted) / (PRIOR_BATCHES + worth)
     return float(betainc(bad_count / effect + 0.5, (all_count - bad_count) / effect + 0.5, allowed))
+
+
+def believed_burst(goal: Goal, seen: Sequence[Observation]) -> float | None:
+    """How many messages a burst of slow ones would have, by how the backlog comes and goes.
+
+    Args:
+        goal: What is wanted.
+        seen: The valid trials at a load.
+
+    Returns:
+        Messages; None where the backlog is nowhere near to making any slow, or the goal is none of latency.
+
+    Notes:
+        A message that is slow stood among as many as arrive within the limit. In M/M/1 an excursion of the backlog
+        N has about N (N + 1) messages, which is the variance of N too; with many servers and no queue that is small.
+    """
+    if goal.limit_s is None:
+        return None
+    variance = float(np.mean([np.var(one.backlog, ddof=1) if len(one.backlog) > 1 else 0.0 for one in seen]))
+    rate_per_s = sum(sum(one.offered) for one in seen) / max(sum(len(one.backlog) for one in seen), 1)
+    slow_among = rate_per_s * goal.limit_s
+    return min(variance, slow_among) if slow_among <= IN_REACH * math.sqrt(variance) else None
+
+
+def may_tell(goal: Goal, rate_per_s: float, duration_s: float, looks: int) -> bool:
+    """Whether a trial is long enough to show at one look that a goal is met, if no message is bad.
+
+    Args:
+        goal: What is wanted.
+        rate_per_s: Messages per second.
+        duration_s: How long the trial is measured, in seconds.
+        looks: How often the load may be looked at.
+    """
+    total = np.full(round(duration_s), rate_per_s)
+    return chance_of_meeting(np.zeros(total.size), total, goal.allowed) >= 1 - spent_risk(1, looks)
 
 
 def _floats(values: Sequence[float]) -> Floats:
@@ -176,6 +220,16 @@ def is_overloaded(seen: Observation, least_goodput: float = GOODPUT_LEAST) -> bo
     if any(backlog_of(_floats(one), least_per_s=floor_per_s).growing for one in (seen.backlog, seen.undelivered)):
         return True
     return bool(failed.any()) and chance_of_meeting(failed, offered, 1 - least_goodput) <= RISK
+
+
+def done_share(seen: Observation) -> float:
+    """The share of the offered messages that was done: that neither failed nor joined a backlog.
+
+    Args:
+        seen: A valid trial.
+    """
+    waiting = sum(max(one[-1] - one[0], 0.0) for one in (seen.backlog, seen.undelivered) if one)
+    return max(0.0, 1 - (sum(seen.failed) + waiting) / max(sum(seen.offered), 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +260,8 @@ def judge_load(goal: Goal, place: int, seen: Sequence[Observation], look: Look) 
     failed = _floats([count for one in seen for count in one.failed])
     bad = _floats([count for one in seen for count in one.bad[place]])
     overloaded = sum(is_overloaded(one, look.least_goodput) for one in seen)
-    chance = chance_of_meeting(bad, offered, goal.allowed, slow=goal.limit_s is not None)
+    burst = believed_burst(goal, seen)
+    chance = chance_of_meeting(bad, offered, goal.allowed, burst=burst)
     risk = RISK if look.confirming else spent_risk(min(len(seen), look.looks), look.looks)
     ratio = float(bad.sum()) / max(float(offered.sum()), 1.0)
     if overloaded > EXCEED_RATIO * len(seen):
@@ -216,7 +271,9 @@ def judge_load(goal: Goal, place: int, seen: Sequence[Observation], look: Look) 
     elif chance <= risk:
         bound = Bound.UPPER
     else:
-        bound = Bound.UNDECIDED if len(seen) >= look.looks or _futile(chance, len(seen), look.looks) else Bound.OPEN
+        # Where nothing was bad nor near to it, too few messages were seen, and more will tell.
+        futile = (bool(bad.any()) or burst is not None) and _futile(chance, len(seen), look.looks)
+        bound = Bound.UNDECIDED if len(seen) >= look.looks or futile else Bound.OPEN
     criterion = None
     if bad.any():
         criterion = Criterion.LATENCY if 2 * failed.sum() < bad.sum() else Criterion.ERRORS
@@ -224,8 +281,6 @@ def judge_load(goal: Goal, place: int, seen: Sequence[Observation], look: Look) 
 
 
 def _futile(chance: float, look: int, looks: int) -> bool:
-    """Whether more looks, each at twice as much, would hardly lead to a verdict; one look is too few to say so."""
-    if look == 1:
-        return False
-    expected = abs(float(ndtri(chance))) * math.sqrt((2**looks - 1) / (2**look - 1))
+    """Whether more looks, each at `LONGER` times as much, would hardly lead to a verdict."""
+    expected = abs(float(ndtri(chance))) * math.sqrt((LONGER**looks - 1) / (LONGER**look - 1))
     return expected < FUTILE_SHARE * float(ndtri(1 - spent_risk(looks, looks)))

@@ -87,55 +87,71 @@ def harrell_davis(values: Floats, quantile: float, counts: npt.NDArray[np.int64]
         1.0003
     """
     often = np.ones(values.size, dtype=np.int64) if counts is None else counts
-    estimates: Floats = harrell_davis_at(values, (quantile,), often)[0]
-    return estimates
+    estimates: Floats = harrell_davis_at(values, (quantile,), often.reshape(-1, values.size))[0]
+    return estimates.reshape(often.shape[:-1])
 
 
-def harrell_davis_at(values: Floats, quantiles: Sequence[float], counts: npt.NDArray[np.int64]) -> Floats:
-    """As `harrell_davis` for several quantiles of the same samples, which takes little longer than for one.
+def harrell_davis_at(
+    values: Floats,
+    quantiles: Sequence[float],
+    counts: npt.NDArray[np.int64],
+    drawn: npt.NDArray[np.int64] | None = None,
+) -> Floats:
+    """As `harrell_davis` for several quantiles of the same samples, and of samples that are put together from them.
 
     Args:
         values: Ascending values; shape (k,).
         quantiles: Each in (0, 1).
-        counts: How often each value occurs; shape (k,) or (..., k).
+        counts: How often each value occurs; shape (k,) or (n, k).
+        drawn: How often each of n samples is in each that is put together; shape (m, n). None means each by itself.
 
     Returns:
-        The estimates; shape (quantiles,) or (quantiles, ...).
+        The estimates; shape (quantiles,), (quantiles, n) or (quantiles, m); NaN for samples without values.
 
     Examples:
         >>> import numpy as np
-        >>> samples = np.array([[30, 10, 5], [5, 10, 30]])
-        >>> harrell_davis_at(np.array([1.0, 2.0, 3.0]), (0.5, 0.9), samples).round(2).tolist()
+        >>> values, samples = np.array([1.0, 2.0, 3.0]), np.array([[30, 10, 5], [5, 10, 30]])
+        >>> harrell_davis_at(values, (0.5, 0.9), samples).round(2).tolist()
         [[1.01, 2.99], [2.65, 3.0]]
+        >>> harrell_davis_at(values, (0.5, 0.9), samples, np.array([[1, 1], [2, 0]])).round(2).tolist()
+        [[2.0, 1.0], [3.0, 2.67]]
     """
-    reached = np.cumsum(counts, axis=-1)
-    totals = reached[..., -1:].astype(np.float64)
+    reached = np.cumsum(counts.reshape(-1, values.size), axis=1, dtype=np.float64)
+    weights = np.eye(len(reached)) if drawn is None else drawn.astype(np.float64)
+    totals = weights @ reached[:, -1:]
     with np.errstate(invalid="ignore", divide="ignore"):
-        places = reached / totals
-    rows = places.reshape(-1, values.size)
-    ends = np.fmin.reduce(rows), np.fmax.reduce(rows)
-    estimates = [_estimate(values, quantile, places, totals, ends) for quantile in quantiles]
-    return np.where(totals[..., 0] > 0, np.array(estimates), np.nan)
+        places = reached / reached[:, -1:]
+    # A sample that is put together has each value's place between those that it has in its parts.
+    ends = np.fmin.reduce(places), np.fmax.reduce(places)
+    estimates = np.empty((len(quantiles), len(totals)))
+    for number, quantile in enumerate(quantiles):
+        reach = _reach(quantile, totals)
+        first = int(np.searchsorted(ends[1], quantile - reach.max()))
+        last = int(np.searchsorted(ends[0], quantile + reach.max(), side="right")) + 1
+        with np.errstate(invalid="ignore", divide="ignore"):
+            there = weights @ reached[:, first:last] / totals
+        estimates[number] = _estimate(values[first:last], quantile, there, totals)
+    estimates[:, totals[:, 0] == 0] = np.nan
+    return estimates[:, 0] if counts.ndim == 1 and drawn is None else estimates
 
 
-def _estimate(values: Floats, quantile: float, places: Floats, totals: Floats, ends: tuple[Floats, Floats]) -> Floats:
-    """One quantile of samples of which every value's place in [0, 1] is known, and the lowest and highest of each.
+def _reach(quantile: float, totals: Floats) -> Floats:
+    """How far from a quantile a value's place may be that has a weight in it.
 
     Nearly all of the incomplete beta function is 0 or 1, and to evaluate it, or only to look where it is not, is nearly
     all of the work.
     """
     spread = np.sqrt(quantile * (1 - quantile) / (totals + 2))
     # For extreme quantiles of small samples the weights are skewed, and a share of their own is left on each side.
-    reach = _NEGLIGIBLE_SDS * spread + 2 * _NEGLIGIBLE_SDS / (totals + 2)
-    first = int(np.searchsorted(ends[1], quantile - reach.max()))
-    last = int(np.searchsorted(ends[0], quantile + reach.max(), side="right"))
-    places = places[..., first : last + 1]
+    reach: Floats = _NEGLIGIBLE_SDS * spread + 2 * _NEGLIGIBLE_SDS / (totals + 2)
+    return reach
+
+
+def _estimate(values: Floats, quantile: float, places: Floats, totals: Floats) -> Floats:
+    """One quantile of samples of which all that has a weight is given, of shape (samples, values)."""
     weights = (places > quantile).astype(np.float64)
-    near = np.abs(places - quantile) <= reach
-    a, b = (
-        np.broadcast_to((totals + 1) * quantile, near.shape),
-        np.broadcast_to((totals + 1) * (1 - quantile), near.shape),
-    )
-    weights[near] = betainc(a[near], b[near], places[near])
-    estimate: Floats = np.diff(weights, axis=-1, prepend=0.0) @ values[first : last + 1]
+    near = np.abs(places - quantile) <= _reach(quantile, totals)
+    count = np.broadcast_to(totals + 1, near.shape)[near]
+    weights[near] = betainc(count * quantile, count * (1 - quantile), places[near])
+    estimate: Floats = np.diff(weights, axis=-1, prepend=0.0) @ values
     return estimate

@@ -7,24 +7,38 @@ written down, and goes on where it was.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from loadkit.analysis.evidence import GOODPUT_LEAST, Bound, Evidence, Look, Observation, judge_load
+from loadkit.analysis.belief import Belief, Known, believe
+from loadkit.analysis.evidence import (
+    GOODPUT_LEAST,
+    LONGER,
+    Bound,
+    Evidence,
+    Look,
+    Observation,
+    done_share,
+    is_overloaded,
+    judge_load,
+    may_tell,
+)
 from loadkit.analysis.goals import Criterion, Goal
 from loadkit.analysis.search_trials import STEPS_OF_WIDTH, DoneTrial, Finished, NextTrial, Purpose, SearchSettings
 
 MOST_VOID = 3
 """So many trials that the load generator could not drive, and the load counts as out of its reach."""
-MOST_UNDECIDED, MOST_UNDECIDED_AT_ALL = 2, 5
-"""So many loads of which trials did not tell, and more of them won't narrow a bracket; or won't find a lower bound."""
+MOST_UNDECIDED = 5
+"""So many loads of which trials did not tell, and more of them won't either."""
+CAPACITY_SHARE = 0.85
+"""The capacity is expected at this share of what an overloaded target did: latency gives way before throughput."""
+_LEAST_DONE = 0.01
 CHECKED_SHARES = (0.8, 1.2)
 _HALVINGS_DOWN = 12
-_SURE = 0.02
-"""No load that is still open counts as surer than this when the next is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +95,9 @@ class Search:
     Notes:
         The bookkeeping is that of MLRsearch (draft-ietf-bmwg-mlrsearch): one trial tells of all goals; the relevant
         upper bound of a goal is the smallest load that fails it, the relevant lower bound the largest below that one
-        which meets it. Loads lie on a logarithmic grid and double until the first upper bound. Then, for each goal,
-        the next load is the median of where its capacity may be, given what every load says so far; of the loads that
-        goals ask for, the smallest is tried first.
+        which meets it. Loads lie on a logarithmic grid and double until the first upper bound. Then the next load is
+        the one that would tell most of where the capacities of all goals may be, given what every load says so far and
+        how much an overloaded target did; where two would tell as much, it is the smaller.
 
     Examples:
         >>> from loadkit.analysis.goals import parse_goal
@@ -94,7 +108,7 @@ class Search:
         ...     seen = Observation((200,) * 10, (0,) * 10, ((slow,) * 10,), (5,) * 10)
         ...     search = search.with_trial(trial, seen)
         >>> search.results()
-        (<p(99) < 500ms: 337.5/s to 506.2/s, then latency; 6 trials>,)
+        (<p(99) < 500ms: 413.4/s to 620/s, then latency; 6 trials>,)
     """
 
     settings: SearchSettings
@@ -151,25 +165,25 @@ class Search:
     def _trial(self, step: int, purpose: Purpose, *, longer: int = 1, share: float = 1.0) -> NextTrial:
         settings, number = self.settings, len(self.done) + 1
         rate = float(f"{settings.rate_per_s(step) * share:.6g}")
-        confirming = purpose in (Purpose.CONFIRM, Purpose.CHECK)
-        duration_s = self._confirm_s if confirming else longer * settings.trial_s
+        duration_s = self._confirm_s if purpose is Purpose.CONFIRM else longer * settings.trial_s
         seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
         return NextTrial(number, step, rate, duration_s, purpose, seed)
 
     def _confirmation(self, books: Books) -> NextTrial | None:
         """The longer trial at the smallest lower bound, then those a fifth below and above it."""
         step = books.lowest_bound()
-        if step is None or not self._affordable(self._confirm_s):
+        if step is None:
             return None
+        made = [one.trial for one in self.done if one.trial.step == step]
+        checks = sum(trial.purpose is Purpose.CHECK for trial in made)
         if not books.confirmed(step):
-            voided = sum(one.trial.purpose is Purpose.CONFIRM and one.trial.step == step for one in self.done)
-            return self._trial(step, Purpose.CONFIRM) if voided < MOST_VOID else None
-        checks = [one for one in self.done if one.trial.purpose is Purpose.CHECK and one.trial.step == step]
-        return (
-            self._trial(step, Purpose.CHECK, share=CHECKED_SHARES[len(checks)])
-            if len(checks) < len(CHECKED_SHARES)
-            else None
-        )
+            voided = sum(trial.purpose is Purpose.CONFIRM for trial in made)
+            trial = self._trial(step, Purpose.CONFIRM) if voided < MOST_VOID else None
+        elif checks < len(CHECKED_SHARES):
+            trial = self._trial(step, Purpose.CHECK, share=CHECKED_SHARES[checks])
+        else:
+            trial = None
+        return trial if trial is not None and self._affordable(trial.duration_s) else None
 
     def _reason(self, books: Books, step: int | None) -> str:
         if step is not None:
@@ -181,6 +195,8 @@ class Search:
             return "every bracket is narrow enough"
         if books.out_of_reach is not None:
             return f"the load generator can't drive {self.settings.rate_per_s(books.out_of_reach):,.4g}/s"
+        if any(result.undecided_per_s for result in self.results()):
+            return f"trials of {self.settings.trial_s:g}s can't tell more, and longer ones may"
         return "no load is left that would tell more"
 
     def results(self) -> tuple[GoalResult, ...]:
@@ -254,34 +270,72 @@ class Books:
         )
 
     def next_is_longer(self, step: int) -> int:
-        """How many times as long the next trial at a step is as the first: what one could not tell, the next may."""
-        seen = self.evidence[0].get(step)
-        return 1 if seen is None else 2 ** min(seen.trials, self.search.settings.looks - 1)
+        """How many times as long as the shortest the next trial at a step is.
+
+        What one could not tell, the next may; and none is so short that not even the best outcome would tell.
+        """
+        settings, seen = self.search.settings, self.evidence[0].get(step)
+        most = sum(LONGER**look for look in range(settings.looks))
+        least = 1 if seen is None else min(LONGER**seen.trials, most)
+        goals = [settings.goals[belief.place] for belief in self._beliefs() if belief.bits_at(step)]
+        enough = (
+            times
+            for times in range(least, most)
+            if all(
+                may_tell(goal, settings.rate_per_s(step), times * settings.trial_s, settings.looks) for goal in goals
+            )
+        )
+        return next(enough, most)
 
     def next_step(self) -> int | None:
-        """The smallest load that a goal asks for."""
-        wanted = (self._wanted(place) for place in range(len(self.evidence)))
-        return min((step for step in wanted if step is not None), default=None)
-
-    def _wanted(self, place: int) -> int | None:
-        settings, seen, top = self.search.settings, self.evidence[place], self.top(place)
-        if (again := self._void_step()) is not None and (top is None or again < top):
+        """The load that tells most of all goals whose brackets are too wide."""
+        if (again := self._void_step()) is not None:
             return again
-        if top is None:
-            step = max(seen) + settings.doubling if seen else 0
-            return step if settings.rate_per_s(step) <= settings.most_per_s else None
-        bottom = self.bottom(place)
-        if bottom is not None and top - bottom <= STEPS_OF_WIDTH:
+        beliefs = self._beliefs()
+        if not beliefs:
+            return self._ramp_step()
+        last = self.search.done[-1].trial
+        if last.purpose is Purpose.SEARCH and any(belief.bits_at(last.step) for belief in beliefs):
+            return last.step
+        steps = range(min(one.bottom for one in beliefs) + 1, max(one.top for one in beliefs))
+        return max(steps, key=lambda step: (sum(belief.bits_at(step) for belief in beliefs), -step))
+
+    def _ramp_step(self) -> int | None:
+        """Twice the largest load so far, if a goal has no upper bound yet."""
+        settings = self.search.settings
+        if all(self.top(place) is not None for place in range(len(self.evidence))):
             return None
-        unclear = sum(one.bound is Bound.UNDECIDED for step, one in seen.items() if step < top)
-        wide = bottom is not None and top - bottom > settings.doubling // 2
-        if unclear >= (MOST_UNDECIDED_AT_ALL if bottom is None else MOST_UNDECIDED + wide):
+        step = max(self.evidence[0]) + settings.doubling if self.evidence[0] else 0
+        return step if settings.rate_per_s(step) <= settings.most_per_s else None
+
+    def _beliefs(self) -> list[Belief]:
+        """Where the capacity may be, for each goal of which another trial may tell more."""
+        beliefs = map(self._belief, range(len(self.evidence)))
+        return [one for one in beliefs if one is not None and any(one.bits)]
+
+    def _belief(self, place: int) -> Belief | None:
+        doubling, seen = self.search.settings.doubling, self.evidence[place]
+        bottom, top = self.bottom(place), self.top(place)
+        if top is None or (bottom is not None and top - bottom <= STEPS_OF_WIDTH):
             return None
-        lowest = min((*seen, top))
-        if bottom is None and all(seen[step].bound is not Bound.OPEN for step in seen):
-            lowest -= settings.doubling
-            return lowest if lowest >= -_HALVINGS_DOWN * settings.doubling else None
-        return self._median(place, lowest - settings.doubling if bottom is None else bottom, top)
+        if sum(one.bound is Bound.UNDECIDED for step, one in seen.items() if step < top) >= MOST_UNDECIDED:
+            return None
+        guess = self._guess()
+        if bottom is None:
+            bottom = min((top, *seen, *(() if guess is None else (guess,)))) - 2 * doubling
+            if bottom < -_HALVINGS_DOWN * doubling:
+                return None
+        return believe(place, bottom, top, Known(seen, guess, self.search.settings.apart))
+
+    def _guess(self) -> int | None:
+        """The step where the capacity is expected by what the target did at the smallest load that was too much."""
+        settings = self.search.settings
+        over = [one for one in self.search.done if not one.seen.invalid and is_overloaded(one.seen)]
+        if not over:
+            return None
+        least = min(over, key=lambda one: one.trial.rate_per_s)
+        expected_per_s = CAPACITY_SHARE * max(done_share(least.seen), _LEAST_DONE) * least.trial.rate_per_s
+        return round(math.log(expected_per_s / settings.start_per_s) / math.log(settings.ratio))
 
     def _void_step(self) -> int | None:
         """The load of the last trial, if the load generator could not drive it and may do so yet."""
@@ -290,32 +344,6 @@ class Books:
         last = self.search.done[-1].trial
         wanted = last.purpose in (Purpose.RAMP, Purpose.SEARCH) and last.step != self.out_of_reach
         return last.step if wanted else None
-
-    def _median(self, place: int, bottom: int, top: int) -> int | None:
-        """The open step that best halves where the capacity may be, or the one that is being looked at."""
-        between = {step: one for step, one in self.evidence[place].items() if bottom < step < top}
-        last = self.search.done[-1].trial
-        if last.purpose is Purpose.SEARCH and last.step in between and between[last.step].bound is Bound.OPEN:
-            return last.step
-        cells = np.arange(bottom, top)
-        mass = np.ones(cells.size)
-        for step, one in between.items():
-            # Too few messages to show that so few are bad are no evidence against, if none was.
-            chance = one.chance if one.bad_ratio else (1 + one.chance) / 2
-            chance = min(max(chance, _SURE), 1 - _SURE)
-            mass *= np.where(cells >= step, chance, 1 - chance)
-            if one.bound is Bound.UNDECIDED:
-                # A load that can't be told is close to the capacity.
-                mass /= 1 + np.abs(cells + 0.5 - step)
-        below = np.cumsum(mass)[:-1] / mass.sum()
-        unclear = [step for step, one in between.items() if one.bound is Bound.UNDECIDED]
-        open_steps = [
-            step
-            for step in range(bottom + 1, top)
-            if all(abs(step - one) >= STEPS_OF_WIDTH for one in unclear)
-            and (step not in between or between[step].bound is Bound.OPEN)
-        ]
-        return min(open_steps, key=lambda step: (abs(below[step - bottom - 1] - 0.5), step), default=None)
 
     def result(self, place: int) -> GoalResult:
         """What is known of a goal."""

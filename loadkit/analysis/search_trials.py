@@ -15,6 +15,9 @@ from loadkit.analysis.goals import Goal
 STEPS_OF_WIDTH = 2
 """Steps on the grid of loads within the width that a bracket may have."""
 
+TOLD_APART = 1.075
+"""Where a load can't be told, one at this ratio to it may be: the share of slow messages grows fast with load."""
+
 
 class Purpose(StrEnum):
     """Why a trial is made."""
@@ -35,7 +38,7 @@ class SearchSettings:
         trial_s: How long a trial is measured, in seconds; at least 10.
         width: Relative width at which the bracket of a goal is narrow enough.
         budget_s: Seconds that all trials together may take; infinite for no bound.
-        looks: Trials at a load after which it is undecided; each is twice as long as the one before.
+        looks: Trials at a load after which it is undecided; each is three times as long as the one before.
         confirm_trials: How many times as long as another a trial is that confirms a result.
         most_per_s: No load is above this.
         seed: Seeds of the trials follow from it.
@@ -46,7 +49,7 @@ class SearchSettings:
     trial_s: float = 10.0
     width: float = 0.05
     budget_s: float = math.inf
-    looks: int = 3
+    looks: int = 2
     confirm_trials: int = 3
     most_per_s: float = math.inf
     seed: int = 1
@@ -60,6 +63,11 @@ class SearchSettings:
     def doubling(self) -> int:
         """Steps on the grid that are about twice the load."""
         return max(1, round(math.log(2) / math.log(self.ratio)))
+
+    @property
+    def apart(self) -> int:
+        """Steps on the grid to the next load that may be told where one can't be, if it is near enough to be of use."""
+        return min(max(1, round(math.log(TOLD_APART) / math.log(self.ratio))), STEPS_OF_WIDTH + 1)
 
     def rate_per_s(self, step: int) -> float:
         """The load at a step of the grid, in messages per second."""

@@ -73,14 +73,8 @@ def climb(ladder: Ladder, *, quiet: bool, as_json: bool) -> ExitCode:
     Raises:
         LoadkitError: If a trial could not be made.
     """
-    runner = TrialRunner(ladder.folder, _scenario_of(ladder), ladder.search.settings.goals, ladder.options)
-    view = View(ladder.search, quiet=quiet)
     stopped: list[int] = []
-    with stoppable(stopped), view.shown():
-        try:
-            ladder = _steps(ladder, runner.run, view)
-        except KeyboardInterrupt:
-            ladder = ladder.saved(view.search, "interrupted", "it was interrupted")
+    ladder = climbed(ladder, stopped, quiet=quiet)
     demand = _demand(ladder)
     if as_json:
         found = ladder.to_dict() | {"path": str(ladder.folder)}
@@ -92,10 +86,31 @@ def climb(ladder: Ladder, *, quiet: bool, as_json: bool) -> ExitCode:
         print_note(f"{ladder.reason}; {format_duration(ladder.search.took_s)} of trials; {ladder.folder}")
         if (told := sum(not one.seen.invalid for one in ladder.search.done)) >= LEAST_TO_FIT:
             print_note(f"a curve through these {told} trials: loadkit fit {ladder.folder}")
+        print_note(f"a page with all of it: loadkit report {ladder.folder} --type html")
     if ladder.status == "interrupted":
         print_note(f"go on with: loadkit capacity --resume {ladder.folder}")
         return stopped_code(stopped)
     return exit_code_of(ladder.search)
+
+
+def climbed(ladder: Ladder, stopped: list[int], *, quiet: bool) -> Ladder:
+    """Make the trials that a search asks for, to its end or until somebody stops it.
+
+    Args:
+        ladder: The search and its folder.
+        stopped: Takes the number of the signal that ended it.
+        quiet: Show no trials while they are made.
+
+    Raises:
+        LoadkitError: If a trial could not be made.
+    """
+    runner = TrialRunner(ladder.folder, _scenario_of(ladder), ladder.search.settings.goals, ladder.options)
+    view = View(ladder.search, quiet=quiet)
+    with stoppable(stopped), view.shown():
+        try:
+            return _steps(ladder, runner.run, view)
+        except KeyboardInterrupt:
+            return ladder.saved(view.search, "interrupted", "it was interrupted")
 
 
 def _demand(ladder: Ladder) -> Demand | None:

@@ -10,7 +10,7 @@ from loadkit.analysis.refusal import RefusedError
 from loadkit.analysis.scalability import fit_scalability
 from loadkit.cli._demand import demand_of
 from loadkit.cli._ladder import LADDER_FILE, open_ladder
-from loadkit.measure.ladder import read_ladder
+from loadkit.measure.ladder import Ladder, read_ladder
 from loadkit.measure.run_files import RUN_FILE
 from loadkit.measure.store import open_run
 from loadkit.report.ladder_page import LadderView
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from loadkit.analysis.latency_fit import LatencyFit
     from loadkit.analysis.scalability_fit import ScalabilityFit
-    from loadkit.measure.ladder import Ladder, RateTrial
+    from loadkit.measure.ladder import RateTrial
 
 _Fit = TypeVar("_Fit")
 
@@ -42,7 +42,8 @@ def ladder_view(folder: Path) -> LadderView:
         LoadkitError: If it is neither, or is damaged.
     """
     search = open_ladder(folder) if (folder / LADDER_FILE).is_file() else None
-    ladder = read_ladder([folder])
+    made = any(folder.glob(f"*/{RUN_FILE}"))
+    ladder = read_ladder([folder]) if made else Ladder((), (), ())  # runs of a search may have been removed
     refusals: list[str] = []
     demand = demand_of(ladder)
     return LadderView(

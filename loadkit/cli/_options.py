@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -63,6 +64,15 @@ duration_text = _checked(parse_duration)
 rate_text = _checked(parse_rate)
 size_text = _checked(parse_size)
 
+
+class Language(StrEnum):
+    """Languages of pages and Markdown."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+Lang = Annotated[Language, typer.Option(help="Language of pages and Markdown.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no live figures.")]
 ResultsDir = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder that holds the runs.")]

@@ -16,6 +16,8 @@ from loadkit.cli import (
     check,
     compare,
     cost,
+    demo,
+    export,
     fit,
     forecast,
     init,
@@ -51,13 +53,13 @@ EXIT_CODES = """\
 app = typer.Typer(
     name="loadkit",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain help starts in a third of the time and reads the same in a pipe
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("init", cls=init.InitCommand, epilog=f"\b\nExamples:\n{init.EXAMPLES}")(init.init)
 for _verb, _command, _examples in (
+    ("demo", demo.demo, demo.EXAMPLES),
     ("run", run.run, run.EXAMPLES),
     ("blast", blast.blast, blast.EXAMPLES),
     ("capacity", capacity.capacity, capacity.EXAMPLES),
@@ -69,6 +71,7 @@ for _verb, _command, _examples in (
     ("forecast", forecast.forecast, forecast.EXAMPLES),
     ("compare", compare.compare, compare.EXAMPLES),
     ("report", report.report, report.EXAMPLES),
+    ("export", export.export, export.EXAMPLES),
     ("list", list_runs.list_runs, list_runs.EXAMPLES),
     ("sink", sink.sink, sink.EXAMPLES),
     ("schema", schema.schema, schema.EXAMPLES),

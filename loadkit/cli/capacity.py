@@ -38,7 +38,9 @@ EXAMPLES = """\
 
 LEAST_TRIAL_S, MOST_TRIAL_S = 10.0, 3600.0
 LEAST_WIDTH = 0.01
-START_SHARE = 0.1
+START_SHARE = 0.5
+RESUMABLE = {"resume", "budget_s", "quiet", "as_json"}
+"""Parameters that go with --resume."""
 CLOSED_LOOP_PER_S = 100.0
 """What is taken for the highest rate of a scenario that has none."""
 
@@ -52,6 +54,7 @@ def width_option(text: str) -> float:
 
 
 def capacity(
+    context: typer.Context,
     *,
     scenario: Annotated[
         str | None, typer.Argument(metavar="SCENARIO", help="A file, or the name of a bundled scenario.")
@@ -72,7 +75,7 @@ def capacity(
     start: Annotated[
         str | None,
         typer.Option(
-            parser=rate_text, metavar="RATE", help="The first rate; a tenth of the scenario's highest unless told."
+            parser=rate_text, metavar="RATE", help="The first rate; half of the scenario's highest unless told."
         ),
     ] = None,
     trial_s: Annotated[
@@ -131,10 +134,8 @@ def capacity(
     from loadkit.cli._climb import begin, climb, go_on
 
     if resume is not None:
-        if scenario is not None or objectives or overrides or sinks or workers:
-            raise UsageError(
-                "--resume takes scenario, objectives, sinks and workers from the search", hint="leave them out"
-            )
+        if given := given_in_vain(context):
+            raise UsageError(f"--resume takes {', '.join(given)} from the search", hint="leave it out")
         ladder = go_on(resume, budget_s)
     else:
         if scenario is None or not objectives:
@@ -142,9 +143,16 @@ def capacity(
         loaded = load_scenario_of(scenario, overrides or ())
         settings = settings_of(loaded, objectives, start, trial_s=trial_s, width=width)
         settings = replace(settings, budget_s=math.inf if budget_s is None else budget_s, seed=seed)
-        given = TrialOptions(target, sink_profile, tuple(allow or ()), tuple(sinks or ()), workers, observe)
-        ladder = begin(loaded, settings, results_dir, run_options(given))
+        passed_on = TrialOptions(target, sink_profile, tuple(allow or ()), tuple(sinks or ()), workers, observe)
+        ladder = begin(loaded, settings, results_dir, run_options(passed_on))
     raise typer.Exit(climb(ladder, quiet=quiet, as_json=as_json))
+
+
+def given_in_vain(context: typer.Context) -> list[str]:
+    """What was given on the command line beside --resume and means nothing there."""
+    sources = ((one, context.get_parameter_source(one.name or "")) for one in context.command.params)
+    typed = [one for one, source in sources if source is not None and source.name == "COMMANDLINE"]
+    return [one.opts[0] for one in typed if one.name not in RESUMABLE]
 
 
 def load_scenario_of(name_or_path: str, overrides: Sequence[str]) -> Scenario:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from loadkit.analysis.comparison import Comparison
     from loadkit.analysis.regression import Judged, Limit
+    from loadkit.plan.capacity_cost import HourPrice
 
 EXAMPLES = """\
   loadkit compare results/before latest --fail "p(95):5%" --fail "success:0.1%"
-  loadkit compare results/small results/large --json"""
+  loadkit compare results/small results/large --price ecs.c8i.large --price ecs.g8i.large"""
 
 
 def compare(
@@ -40,6 +41,18 @@ def compare(
             '"capacity:5%"; repeatable.',
         ),
     ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TYPE",
+            help="The instance type that a side's searches were made on, once for each side in their order: tells what "
+            "a million messages cost.",
+        ),
+    ] = None,
+    catalog: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME|FILE", help="Catalogues of prices, of which the later wins; repeatable."),
+    ] = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Compare runs that were not under the same load.")] = False,
     results_dir: ResultsDir = DEFAULT_RESULTS,
     as_json: AsJson = False,
@@ -51,6 +64,9 @@ def compare(
     leaves out none and it is above 5 % and 1 ms (failed messages: 0.1 % of all); what the data can't tell is said, with
     how many more would.
 
+    With --price, searches say what a million messages cost on one instance that is always at its capacity. How far a
+    price may be off, by its grade, is in the interval.
+
     --fail ends with exit code 98 if a figure is worse by more than its limit with 95 % confidence, and with 4 if a
     limit can't be judged for lack of data.
     """
@@ -61,13 +77,42 @@ def compare(
     if len(sides) < 2:  # noqa: PLR2004 - a baseline and another
         raise UsageError("a baseline and at least one other are needed", hint="see loadkit compare --help")
     comparisons = _compare(sides, results_dir, limits, anyway=anyway)
+    prices = _prices(price or (), catalog or (), comparisons)
+    if prices:
+        comparisons = _with_costs(comparisons, prices)
     judged = [one for limit in limits for comparison in comparisons for one in judge_limit(limit, comparison)]
     if as_json:
         values = [comparison.to_dict() for comparison in comparisons]
-        print_json({"comparisons": values, "limits": [one.to_dict() for one in judged]})
+        found = {"comparisons": values, "limits": [one.to_dict() for one in judged]}
+        print_json(found | ({"prices": [one.to_dict() for one in prices]} if prices else {}))
     else:
-        print_summary(render_comparisons(comparisons, judged))
+        print_summary(render_comparisons(comparisons, judged, prices))
     raise typer.Exit(_exit_code(judged))
+
+
+def _prices(types: Sequence[str], catalogs: Sequence[str], comparisons: Sequence[Comparison]) -> tuple[HourPrice, ...]:
+    """An hour of each side's instance; none where no type is named."""
+    if not types:
+        return ()
+    from loadkit.plan.capacity_cost import hour_price
+    from loadkit.plan.catalog_load import DEFAULT, load_catalog
+
+    if any(one.unit != "searches" for one in comparisons):
+        raise UsageError(
+            "--price: a run's rate is what it was offered, not what its target can carry",
+            hint="name folders of searches: loadkit capacity makes one",
+        )
+    sides = [comparisons[0].baseline, *(one.candidate for one in comparisons)]
+    if len(types) != len(sides):
+        raise UsageError(f"{len(types)} --price for {len(sides)} sides", hint="name one for each, in their order")
+    catalog = load_catalog(catalogs or DEFAULT)
+    return tuple(hour_price(catalog, side, one) for side, one in zip(sides, types, strict=True))
+
+
+def _with_costs(comparisons: Sequence[Comparison], prices: Sequence[HourPrice]) -> tuple[Comparison, ...]:
+    from loadkit.plan.capacity_cost import with_costs
+
+    return tuple(with_costs(one, prices[0], price) for one, price in zip(comparisons, prices[1:], strict=True))
 
 
 def _exit_code(judged: Sequence[Judged]) -> ExitCode:

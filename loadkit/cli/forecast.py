@@ -94,6 +94,9 @@ def forecast(
     from loadkit.plan.outlook import Setting, look_ahead
     from loadkit.scenario.load import load_scenario
 
+    service_time_s = parse_duration(service_time)
+    if service_time_s <= 0:
+        raise UsageError("--service-time must be more than 0", hint="such as 50ms")
     described = load_scenario(find_scenario(scenario), overrides=overrides or ())
     campaign = described.campaign
     load = Load.of(_curve(described), retry=retry or 0.0)
@@ -103,7 +106,7 @@ def forecast(
     setting = Setting(
         load,
         node,
-        parse_duration(service_time),
+        service_time_s,
         _goal(objective),
         basis,
         retry=retry or 0.0,

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadkit.cli._options import AsJson, rate_text
+from loadkit.cli._options import AsJson, Lang, Language, rate_text
 from loadkit.cli._output import print_json, print_note, print_summary
-from loadkit.cli.report import Lang, Language
 from loadkit.errors import UsageError
 from loadkit.units import parse_rate
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadkit.cli._options import DEFAULT_RESULTS, AsJson, ResultsDir
+from loadkit.cli._options import DEFAULT_RESULTS, AsJson, Lang, Language, ResultsDir
 from loadkit.cli._output import as_text, print_data, print_json, print_note, print_summary
 from loadkit.errors import RunFolderError, UsageError
 
@@ -35,16 +35,6 @@ class Form(StrEnum):
     JUNIT = "junit"
     GITHUB = "github"
     MD = "md"
-
-
-class Language(StrEnum):
-    """Languages of pages and Markdown."""
-
-    EN = "en"
-    ZH = "zh"
-
-
-Lang = Annotated[Language, typer.Option(help="Language of pages and Markdown.")]
 
 
 def report(

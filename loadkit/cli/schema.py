@@ -36,7 +36,7 @@ def schema(
             metavar="KIND",
             help="scenario, part (what scenarios include), profile (how a sink behaves), provider (its limits), "
             "catalog (what things cost), cost (a printed table of costs), policy (how fleets follow their load), "
-            "assumptions (of a plan) or plan (as it is printed by loadkit plan --json).",
+            "assumptions (of a plan) or plan (as loadkit plan --json prints it).",
         ),
     ] = "scenario",
     *,

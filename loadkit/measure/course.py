@@ -60,13 +60,22 @@ def read_course(run: Run, most: int) -> Course | None:
     timeline = run.table("timeline")
     if timeline is None or not timeline.num_rows:
         return None
-    second = timeline["second"].to_numpy().astype(np.int64)
-    steps = _Steps.of(int(second.max()) + 1, most)
+    second, delivery = timeline["second"].to_numpy().astype(np.int64), run.table("delivery")
+    steps = _Steps.of(_seconds(second, timeline, delivery), most)
     values = _of_timeline(steps, second, timeline)
-    values |= _of_delivery(steps, run.table("delivery"))
+    values |= _of_delivery(steps, delivery)
     values |= _sampled(steps, run.table("generator"), "generator_", GENERATOR_FIGURES)
     values |= _sampled(steps, run.table("target"), "target_", TARGET_FIGURES)
     return Course(steps.step_s, steps.begins.astype(np.float64), values)
+
+
+def _seconds(second: Integers, timeline: Any, delivery: Any) -> int:
+    """Seconds until nothing happened any more, be it here or behind the target."""
+    busy = sum(timeline[name].to_numpy().astype(np.int64) for name in ("offered", "started", "completed")) > 0
+    last = int(second[busy].max(initial=0))
+    if delivery is not None:
+        last = max(last, int(np.flatnonzero(np.diff(delivery["delivered"].to_numpy(), prepend=0)).max(initial=0)))
+    return last + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +117,7 @@ def _of_timeline(steps: _Steps, second: Integers, table: Any) -> dict[str, Float
     values = {}
     for name in COUNTERS:
         weights = table[name].to_numpy().astype(np.float64)
-        per_second = np.bincount(second, weights=weights, minlength=steps.seconds).astype(np.float64)
+        per_second = np.bincount(second, weights=weights, minlength=steps.seconds)[: steps.seconds].astype(np.float64)
         values[name] = steps.mean(per_second)
         if name == "accepted":
             values |= {name + LOW: steps.least(per_second), name + HIGH: steps.most(per_second)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from loadkit.analysis.refusal import RefusedError
 from loadkit.analysis.results import Estimate
 from loadkit.plan.bill import Bill
 from loadkit.plan.charging import HOURS_PER_MONTH
@@ -92,6 +93,9 @@ def month_costs(policy: Policy, courses: Sequence[Course], instance: InstanceTyp
         policy: The policy.
         courses: What happens with a node as estimated, as weak as its interval allows, and as strong.
         instance: The type of a node.
+
+    Raises:
+        RefusedError: If none has.
     """
     months = [month_of(policy, course) for course in courses]
     found = []
@@ -104,6 +108,10 @@ def month_costs(policy: Policy, courses: Sequence[Course], instance: InstanceTyp
         totals = [float(node_hours_cost(instance, month, mix, base_nodes=base)) for month in months]
         bill = Bill(charged, charged[0].billing_currency)
         found.append(MonthCost(policy.name, name, bill, Estimate("cost", totals[0], min(totals), max(totals))))
+    if not found:
+        raise RefusedError(
+            why_not(instance, MIXES[HOURLY]), hint="import its prices with loadkit catalog import, or name another type"
+        )
     return tuple(found)
 
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from loadkit.plan.queue_moments import advance, density_at_zero, waiting_probability, waiting_tail
+from loadkit.plan.queue_moments import advance, waiting_probability, waiting_tail
 from loadkit.scenario.curve import Curve, Floats
 
 STEP_S = 60.0
 _FEWEST_STEPS = 60
 HOUR_S = 3600.0
 _EMPTY = 1e-6
-_PRECISION = 1e-3
+_HALVINGS = 10
 _ENDLESS_S = 1e9
+
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class Course:
         serving: Nodes that serve; shape (n,).
         fluid: Messages that wait at the end of each step if nothing were random; shape (n,).
         mean: Messages that wait, given that all servers are busy, on average over each step; shape (n,).
-        variance: Their variance at its end; shape (n,).
+        variance: Their variance, over each step too; shape (n,).
         variation: Squared coefficient of variation of service times.
     """
 
@@ -146,16 +150,13 @@ class Course:
     @cached_property
     def waiting(self) -> Floats:
         """Probability in each step that a message waits; shape (n,)."""
-        density = np.array([density_at_zero(*one) for one in zip(self.mean, self.variance, strict=True)])
+        rates, capacity = self.load.rates_per_s, self.capacity_per_s
         sessions = np.maximum(np.round(self.serving * self.node.sessions), 1.0)
-        service_s = np.where(self.serving > 0, sessions / np.maximum(self.capacity_per_s, 1e-12), 0.0)
-        return waiting_probability(
-            self.mean,
-            density,
-            servers=sessions,
-            offered=self.load.rates_per_s * service_s,
-            variation=self.variation,
-        )
+        spread = rates + self.variation * np.minimum(rates, capacity)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rest = np.where(rates < capacity, spread / (2 * (capacity - rates)), np.inf)
+            offered = np.where(capacity > 0, rates * sessions / capacity, 0.0)
+        return waiting_probability(self.mean, rest, servers=sessions, offered=offered)
 
     @cached_property
     def backlog(self) -> Floats:
@@ -183,31 +184,29 @@ class Course:
         empty = np.flatnonzero(np.concatenate(([True], self.fluid <= _EMPTY)))
         return (float(np.diff(empty).max()) - 1) * self.load.step_s
 
-    def late(self, limit_s: float) -> Floats:
+    def late(self, limit_s: float | Floats) -> Floats:
         """Share of each step's messages that are delayed by more than a limit, service included; shape (n,).
 
         Args:
-            limit_s: Seconds.
+            limit_s: Seconds, one number or shape (n,).
         """
-        patience_s = limit_s - self.node.service_time_s
-        if patience_s < 0:
-            return np.ones_like(self.mean)
+        patience_s = limit_s - np.full_like(self.mean, self.node.service_time_s)
         # First in, first out: late is who finds more waiting than the fleet can serve in time.
-        share: Floats = self.waiting * waiting_tail(self.mean, self.variance, self._served_within(patience_s))
+        tail = waiting_tail(self.mean, self.variance, self._served_within(np.maximum(patience_s, 0.0)))
+        share: Floats = np.where(patience_s < 0, 1.0, self.waiting * tail)
         return share
 
-    def _served_within(self, duration_s: float) -> Floats:
+    def _served_within(self, durations_s: Floats) -> Floats:
         """Messages that the fleet, as it changes, can serve in a time from the middle of each step on; shape (n,)."""
+        durations = durations_s / self.load.step_s
         capacity = self.capacity_per_s * self.load.step_s
-        sums = np.append(np.concatenate(([0.0], np.cumsum(capacity))), 0.0)
+        sums = np.concatenate(([0.0], np.cumsum(capacity)))
         # Beyond the end the fleet stays as it was.
-        far_steps = math.ceil(duration_s / self.load.step_s) + 1
-        sums[-1] = sums[-2] + far_steps * capacity[-1]
-        edges = np.append(np.arange(len(capacity) + 1.0), len(capacity) + far_steps)
+        beyond = math.ceil(durations.max()) + 1
+        sums = np.append(sums, sums[-1] + beyond * capacity[-1])
+        edges = np.append(np.arange(len(capacity) + 1.0), len(capacity) + beyond)
         middles = np.arange(len(capacity)) + 0.5
-        served: Floats = np.interp(middles + duration_s / self.load.step_s, edges, sums) - np.interp(
-            middles, edges, sums
-        )
+        served: Floats = np.interp(middles + durations, edges, sums) - np.interp(middles, edges, sums)
         return served
 
     def delay_s(self, quantile: float) -> float:
@@ -216,20 +215,24 @@ class Course:
         Args:
             quantile: Between 0 and 1.
         """
-        messages = self.load.arrivals.sum()
+        most = (1 - quantile) * self.load.arrivals.sum()
 
-        def later(limit_s: float) -> bool:
-            return bool((self.load.arrivals * self.late(limit_s)).sum() > (1 - quantile) * messages)
+        def later(limit_s: Floats) -> Bools:
+            return np.array([(self.load.arrivals * self.late(limit_s)).sum() > most])
 
-        low_s = high_s = self.node.service_time_s
-        if not later(low_s):
-            return low_s
-        while later(high_s) and high_s < _ENDLESS_S:
-            low_s, high_s = high_s, 2 * high_s
-        while high_s - low_s > _PRECISION * high_s:
-            middle_s = (low_s + high_s) / 2
-            low_s, high_s = (middle_s, high_s) if later(middle_s) else (low_s, middle_s)
-        return high_s if high_s < _ENDLESS_S else math.inf
+        return float(_first_in_time(later, np.array([self.node.service_time_s]))[0])
+
+    def delays_s(self, quantile: float) -> Floats:
+        """A quantile of the delay of each step's messages, in seconds; infinite where there is no end; shape (n,).
+
+        Args:
+            quantile: Between 0 and 1.
+        """
+
+        def later(limits_s: Floats) -> Bools:
+            return np.asarray(self.late(limits_s) > 1 - quantile)
+
+        return _first_in_time(later, np.full_like(self.mean, self.node.service_time_s))
 
     def worst_late_share(self, limit_s: float, *, window_s: float = HOUR_S) -> float:
         """Largest share of the messages of any window that are delayed by more than a limit.
@@ -242,6 +245,18 @@ class Course:
         came = np.add.reduceat(self.load.arrivals, starts)
         late = np.add.reduceat(self.load.arrivals * self.late(limit_s), starts)
         return float((late / np.maximum(came, 1e-12)).max())
+
+
+def _first_in_time(later: Callable[[Floats], Bools], from_s: Floats) -> Floats:
+    """The shortest times, from some on, that are not too short; infinite where none is, else to a thousandth."""
+    low_s, high_s = from_s, from_s.copy()
+    while (short := later(high_s) & (high_s < _ENDLESS_S)).any():
+        low_s, high_s = np.where(short, high_s, low_s), np.where(short, 2 * high_s, high_s)
+    for _ in range(_HALVINGS):
+        middle_s = (low_s + high_s) / 2
+        short = later(middle_s)
+        low_s, high_s = np.where(short, middle_s, low_s), np.where(short, high_s, middle_s)
+    return np.where(later(from_s), np.where(high_s < _ENDLESS_S, high_s, np.inf), from_s)
 
 
 def course_of(load: Load, node: Node, fleet: Fleet, *, variation: float = 1.0) -> Course:
@@ -268,9 +283,11 @@ def course_of(load: Load, node: Node, fleet: Fleet, *, variation: float = 1.0) -
         busy = served / (capacity_per_s * load.step_s) if capacity_per_s > 0 else float(fluid > 0)
         rate_per_s = arrivals / load.step_s
         spread = rate_per_s + variation * min(rate_per_s, capacity_per_s)
-        mean, variance, on_average = advance(
+        later, wider, on_average = advance(
             mean, variance, drift=rate_per_s - capacity_per_s, spread=spread, duration_s=load.step_s
         )
-        rows.append((paid, serving, fluid, on_average, variance))
+        # Those who come early in a step find another queue than those who come late.
+        rows.append((paid, serving, fluid, on_average, (variance + wider) / 2 + (later - mean) ** 2 / 12))
+        mean, variance = later, wider
     paid_nodes, serving_nodes, fluids, means, variances = np.array(rows, dtype=np.float64).T
     return Course(load, node, paid_nodes, serving_nodes, fluids, means, variances, variation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,12 @@ from loadkit.plan.charging import HOURS_PER_MONTH
 from loadkit.plan.fleet_cost import MonthCost, month_costs
 from loadkit.plan.fluid import Course, Fixed, Load, Node, course_of
 from loadkit.plan.policies import Ahead, Autoscaling, Policy
+from loadkit.scenario.curve import Floats
 from loadkit.units import format_duration
 
 QUANTILES = (0.5, 0.95, 0.99)
 MOST_NODES = 100_000
+_ALONE = "a fleet of {}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +123,7 @@ class Prospect:
     @cached_property
     def delays(self) -> dict[float, Estimate]:
         """Quantiles of the delay of all messages, in seconds."""
-        return {one: self._estimate(f"p{100 * one:g}", lambda c, at=one: c.delay_s(at)) for one in QUANTILES}  # type: ignore[misc]
+        return {one: self._estimate(_named(one), partial(Course.delay_s, quantile=one)) for one in QUANTILES}
 
     @cached_property
     def late(self) -> Estimate:
@@ -157,10 +159,20 @@ class Prospect:
                 "nodes": None if self.policy is None else course.nodes.tolist(),
                 "capacity_per_s": course.capacity_per_s.tolist(),
                 "backlog": np.round(course.backlog, 3).tolist(),
+                "delay_s": {_named(one): _finite(course.delays_s(one)) for one in QUANTILES},
                 "late": np.round(course.late(self.setting.limit_s), 6).tolist(),
-                "drain_s": [finite(one) for one in course.drain_s],
+                "drain_s": _finite(course.drain_s),
             },
         }
+
+
+def _named(quantile: float) -> str:
+    return f"p{100 * quantile:g}"
+
+
+def _finite(values: Floats) -> list[float | None]:
+    """Values as JSON has them, to a millisecond where they are seconds."""
+    return [finite(round(value, 3)) for value in values.tolist()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +321,7 @@ def look_ahead(
         tuple(tier_prospect(setting, name, rate) for name, rate in (tiers or {}).items()),
         enough,
         tuple(scale_out(setting, policy, most) for policy in policies if policy.ahead)
-        or (scale_out(setting, replace(policies[0], autoscaling=None), most),),
+        or (scale_out(setting, replace(policies[0], name=_ALONE.format(policies[0].nodes), autoscaling=None), most),),
         tuple(one for several in costs for one in several),
     )
 
@@ -343,13 +355,14 @@ def _fewest_nodes(setting: Setting, node: Node) -> int:
         return setting.survives(course_of(setting.load, node, Fixed(nodes)))
 
     high = max(1, math.ceil(float(setting.load.rates_per_s.max()) / node.capacity_per_s))
-    while not survives(high):
+    while high <= MOST_NODES:
+        if survives(high):
+            return _first(survives, 1, high)
         high *= 2
-        if high > MOST_NODES:
-            raise RefusedError(
-                f"not even {MOST_NODES:,} nodes hold {setting.goal.text}", hint="measure a node's capacity again"
-            )
-    return _first(survives, 1, high)
+    raise RefusedError(
+        f"not even {MOST_NODES:,} nodes hold {setting.goal.text}",
+        hint="measure a node's capacity and its time for one message again",
+    )
 
 
 def scale_out(setting: Setting, policy: Policy, enough: int) -> ScaleOut:
@@ -368,6 +381,8 @@ def scale_out(setting: Setting, policy: Policy, enough: int) -> ScaleOut:
         return setting.survives(setting.course(one, weak))
 
     if policy.ahead:
+        if survives(replace(policy, ahead=())):
+            return ScaleOut(policy.name, enough, None)
         first = min(policy.ahead, key=lambda one: one.moment_s)
         most = math.ceil(max(one.moment_s for one in policy.ahead) / step_s) + 1
         nodes = max(one.nodes for one in policy.ahead)

@@ -16,12 +16,20 @@ _CELLS = 1024
 _FAR = 0.05
 """Below this squared coefficient of variation hardly any path of the queue touches zero."""
 
-_NEAR = 1.2
 _SETTLING = 8.0
 """Times of relaxation after which a queue is taken for settled."""
 
-_SHARE = 0.15
-"""Largest part of the time in which drift alone would change the queue, that one step of the integration takes."""
+_NEAR = 1.2
+"""Times its settled mean up to which a queue may settle so."""
+
+_SOON = _SHORTEST = 1e-3
+"""Part of the time left below which it makes no difference when something happens."""
+
+_LEAST = 1e-300
+"""Instead of zero, below a fraction."""
+
+_SHARE = 0.25
+"""Part of its mean square by which one step of the integration may change a queue."""
 
 
 def _shapes() -> tuple[Floats, Floats, Floats]:
@@ -80,61 +88,78 @@ def advance(
     rest = settled_mean(drift, spread)
     left_s, area = duration_s, 0.0
     while left_s > 0:
-        if mean <= _NEAR * rest and variance <= 2 * rest * rest and _SETTLING * rest <= -drift * left_s:
+        if _SETTLING * rest <= -drift * left_s and mean <= max(_NEAR * rest, -drift * _SOON * left_s):
             return rest, rest * rest, (area + rest * left_s) / duration_s
-        end = mean + drift * left_s
-        if variance < _FAR * mean * mean and end > 0 and variance + spread * left_s < _FAR * end * end:
-            return end, variance + spread * left_s, (area + (mean + end) / 2 * left_s) / duration_s
-        density = density_at_zero(mean, variance)
-        length_s = left_s
-        if drift:
-            scale = max(math.sqrt(mean * mean + variance), spread / abs(drift))
-            length_s = min(left_s, _SHARE * scale / abs(drift))
-        later = math.sqrt(max(mean * mean + length_s * (2 * drift * mean + spread * density), 0.0))
-        variance = max(variance + length_s * spread * (1 - density), 0.0)
+        far_s = _far_from_empty_s(mean, variance, drift, spread, left_s)
+        if far_s > 0:
+            area += (mean + drift * far_s / 2) * far_s
+            mean, variance, left_s = mean + drift * far_s, variance + spread * far_s, left_s - far_s
+            continue
+        square = mean * mean + variance
+        pace = abs(drift) * math.sqrt(square) + spread
+        length_s = min(left_s, max(_SHARE * square / pace, _SHORTEST * left_s)) if pace > 0 else left_s
+        later, variance = _step(mean, variance, drift, spread, length_s)
         area += (mean + later) / 2 * length_s
         mean = later
         left_s = left_s - length_s if length_s < left_s else 0.0
     return mean, variance, area / duration_s
 
 
+def _far_from_empty_s(mean: float, variance: float, drift: float, spread: float, left_s: float) -> float:
+    """For how long hardly any path of the queue touches zero, so that its moments are exact."""
+    if variance >= _FAR * mean * mean:
+        return 0.0
+    bound = math.sqrt((variance + spread * left_s) / _FAR)
+    if mean + drift * left_s >= bound:
+        return left_s
+    return (mean - bound) / -drift if mean > bound else 0.0
+
+
+def _step(mean: float, variance: float, drift: float, spread: float, length_s: float) -> tuple[float, float]:
+    """A short step by Heun's method, as of `advance`."""
+    density = density_at_zero(mean, variance)
+    growth = 2 * drift * mean + spread * density
+    guess = math.sqrt(max(mean * mean + length_s * growth, 0.0))
+    guessed_density = density_at_zero(guess, min(variance + length_s * spread * (1 - density), guess * guess))
+    growth = (growth + 2 * drift * guess + spread * guessed_density) / 2
+    later = math.sqrt(max(mean * mean + length_s * growth, 0.0))
+    density = (density + guessed_density) / 2
+    # No queue that only its servers shorten varies more than a settled one.
+    return later, min(variance + length_s * spread * (1 - density), later * later)
+
+
 def density_at_zero(mean: float, variance: float) -> float:
     """How likely an empty queue is, times its mean: 1 for a settled queue, 0 for one far from empty."""
-    variation = variance / (mean * mean) if mean > 0 else _HALF_NORMAL
+    square = mean * mean
+    variation = variance / square if square > 0 else _HALF_NORMAL
     if variation >= 1:
-        return variation
+        return 1.0
     place = variation * _CELLS
     cell = int(place)
     return _TABLE[cell] + (_TABLE[cell + 1] - _TABLE[cell]) * (place - cell)
 
 
-def waiting_probability(
-    mean: Floats, density: Floats, *, servers: Floats, offered: Floats, variation: float = 1.0
-) -> Floats:
+def waiting_probability(mean: Floats, rest: Floats, *, servers: Floats, offered: Floats) -> Floats:
     """Probability that all servers are busy.
 
     Args:
         mean: Messages that wait, given that all are busy; shape (n,).
-        density: `density_at_zero`; shape (n,).
+        rest: `settled_mean`; shape (n,).
         servers: How many; shape (n,).
         offered: Arrivals per second times seconds of service; shape (n,).
-        variation: Squared coefficient of variation of service times.
 
     Notes:
-        Below the number of servers the queue settles within a service time, so that the flow between one server idle
-        and none balances: rho B (1 - p) = p f, with B Erlang's loss of one server less and f the density of an empty
-        queue. Where the queue has settled this is Erlang's C.
+        Erlang's C for what of the queue has settled, and certainty for what an overload has left: 1 - (1 - C) x
+        min(1, rest / mean). So it is exact for M/M/c that has settled, and 1 above the capacity.
     """
-    fewer = servers - 1
+    within = np.isfinite(rest)
+    work = np.where(within, np.minimum(offered, servers), 0.0)
     with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
-        logs = np.where(fewer > 0, fewer * np.log(offered) - offered - gammaln(fewer + 1), -offered)
-        loss = np.exp(logs) / gammaincc(fewer + 1, offered)
-    # Far above what servers can take, both are too small for a number, and their ratio is what is turned away.
-    loss = np.where(np.isfinite(loss), loss, np.clip(1 - fewer / np.maximum(offered, 1e-300), 0.0, 1.0))
-    loss = np.where(offered > 0, loss, (fewer == 0).astype(np.float64))
-    down = offered / servers * loss
-    empty = density / (1 + mean * 2 / (1 + variation))
-    return np.where(down > 0, down / np.maximum(down + empty, 1e-300), 0.0)
+        logs = np.where(work > 0, servers * np.log(work) - work - gammaln(servers + 1), -np.inf)
+        blocked = np.exp(logs) / gammaincc(servers + 1, work)  # Erlang's B, a Poisson probability over a sum of them
+        busy = blocked / np.maximum(1 - work / servers * (1 - blocked), _LEAST)
+        settled_part = np.where(mean > rest, rest / np.maximum(mean, _LEAST), 1.0)
+    return np.where(within, 1 - (1 - np.minimum(busy, 1.0)) * settled_part, 1.0)
 
 
 def waiting_tail(mean: Floats, variance: Floats, queue: Floats) -> Floats:
@@ -145,10 +170,10 @@ def waiting_tail(mean: Floats, variance: Floats, queue: Floats) -> Floats:
         variance: Shape (n,).
         queue: Messages; shape (n,).
     """
-    variation = np.clip(variance / np.maximum(mean, 1e-300) ** 2, 0.0, 1.0)
+    variation = np.clip(variance / np.maximum(mean * mean, _LEAST), 0.0, 1.0)
     peaks = np.interp(variation, _VARIATIONS[::-1], _PEAKS[::-1])
     scale = mean / (peaks + np.exp(-peaks * peaks / 2 - math.log(2 * math.pi) / 2 - log_ndtr(peaks)))
-    with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
+    with np.errstate(all="ignore"):  # what is no number is not chosen below
         cut = np.exp(log_ndtr(peaks - queue / scale) - log_ndtr(peaks))
         exponential = np.exp(-queue / mean)
         normal = ndtr((mean - queue) / np.sqrt(variance))

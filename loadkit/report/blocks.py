@@ -108,6 +108,25 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A cell of a table that leads to another file.
+
+    Args:
+        text: What is shown.
+        href: Relative address, quoted.
+    """
+
+    text: str
+    href: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell = str | Mark | Link
+
+
+@dataclass(frozen=True, slots=True)
 class Grid:
     """A table; each row begins with what names it.
 
@@ -120,7 +139,7 @@ class Grid:
 
     form: ClassVar[str] = "grid"
     header: tuple[str, ...]
-    rows: tuple[tuple[str | Mark, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
     layout: str
     caption: str = ""
 

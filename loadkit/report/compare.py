@@ -19,9 +19,11 @@ from loadkit.units import format_duration
 
 if TYPE_CHECKING:
     from loadkit.analysis.regression import Judged
+    from loadkit.plan.capacity_cost import HourPrice
 
 _NAMES = {
     "accepted_rate": "throughput",
+    "cost_per_million": "a million cost",
     "response_time": "response time",
     "service_time": "service time",
 }
@@ -43,20 +45,36 @@ _FOREVER = 10_000
 """Runs or batches beyond which no number is named."""
 
 
-def render_comparisons(comparisons: Sequence[Comparison], judged: Sequence[Judged] = ()) -> RenderableType:
+def render_comparisons(
+    comparisons: Sequence[Comparison], judged: Sequence[Judged] = (), prices: Sequence[HourPrice] = ()
+) -> RenderableType:
     """Each candidate beside the baseline, then the limits.
 
     Args:
         comparisons: At least one.
         judged: What became of the limits.
+        prices: An hour of each side's instance, where costs are compared.
     """
     parts: list[RenderableType] = []
     for comparison in comparisons:
         parts += [*_comparison(comparison), Text()]
+    if prices:
+        parts += [
+            Text("PRICES", "bold"),
+            Padding(table("lllw", [_price_row(one) for one in prices]), (0, 0, 0, 2)),
+            Text(),
+        ]
     if judged:
         rows = [_judged_row(one) for one in judged]
         parts += [Text("LIMITS", "bold"), Padding(table("lwlww", rows), (0, 0, 0, 2))]
     return Group(*(parts if judged else parts[:-1]))
+
+
+def _price_row(one: HourPrice) -> Row:
+    price = one.price
+    day = f"as of {price.as_of.isoformat()}" if price.as_of else "undated"
+    grade = f"grade {price.grade.value}, may be {price.grade.spread:.0%} off; {day}; {price.source}"
+    return (one.side, one.instance_type, f"{price.shown} {price.currency} an hour", grade)
 
 
 def _judged_row(one: Judged) -> Row:
@@ -93,7 +111,9 @@ def _basis(comparison: Comparison) -> str:
 
 
 def _row(change: Change, comparison: Comparison) -> Row:
-    if change.metric in ("capacity", "accepted_rate"):
+    if change.metric == "cost_per_million":
+        figures = [_known(one, "{:,.4g}".format) for one in (change.baseline, change.candidate)]
+    elif change.metric in ("capacity", "accepted_rate"):
         figures = [
             NONE if math.isnan(one) or one <= 0 else rate_text(one) for one in (change.baseline, change.candidate)
         ]
@@ -103,7 +123,7 @@ def _row(change: Change, comparison: Comparison) -> Row:
     ratio = NONE if math.isnan(change.ratio) or change.refused else _change(change.ratio)
     name = _NAMES.get(change.metric) or change.metric.replace("phase_", "")
     # A name once is enough for its four quantiles.
-    shown = name if change.figure in ("", "p50") or change.metric == "capacity" else ""
+    shown = name if change.figure in ("", "p50") or change.metric in ("capacity", "cost_per_million") else ""
     return (shown, change.figure, *figures, ratio, ends, _verdict(change, comparison))
 
 

@@ -23,6 +23,9 @@ MOST_MARKED = 45
 MOST_NAMED = 12
 """More stages than these would hide each other's names."""
 
+LEAST_NAMED = 0.08
+"""So much of a figure's width a stage must have for its name."""
+
 Trace = dict[str, Any]
 Layout = dict[str, Any]
 
@@ -106,7 +109,8 @@ def over_time(stages: Sequence[Stage], end_s: float, t: Words, **more: Any) -> L
         if (place % 2 or not stage.measured) and stage.start_s < end_s
     ]
     named = stages if 1 < len(stages) <= MOST_NAMED else ()
-    names = [_stage_name(stage, min(stage.end_s, end_s), t) for stage in named if stage.start_s < end_s]
+    wide = [stage for stage in named if min(stage.end_s, end_s) - stage.start_s >= LEAST_NAMED * end_s]
+    names = [_stage_name(stage, min(stage.end_s, end_s), t) for stage in wide]
     axis = {"title": {"text": t("time since the start")}, "range": [0, end_s]}
     return {"meta": {"elapsed": True}, "xaxis": axis, "shapes": bands, "annotations": names, **more}
 
@@ -152,5 +156,5 @@ def limit(y: float, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def values_axis(title: str, *, logarithmic: bool = False, **more: Any) -> Layout:
     """A vertical axis."""
     if logarithmic:
-        return {"title": {"text": title}, "type": "log", "dtick": 1, "minor": {"showgrid": False}, **more}
+        return {"title": {"text": title}, "type": "log", **more}
     return {"title": {"text": title}, "rangemode": "tozero", **more}

@@ -46,7 +46,11 @@ def latency_figure(name: str, fit: LatencyFit, t: Words) -> Figure:
         curves[key] = column(t("{what} by the curve, ms", what=words), band.estimate, 1e3)
         curves[f"{key}high"] = column(t("{what} at most, ms", what=words), _finite(band.high), 1e3)
         seen[f"{key}seen"] = column(t("{what} seen, ms", what=words), fit.observed[1][:, style], 1e3)
-        traces += [one | {"showlegend": False} for one in area("rate", f"{key}low", f"{key}high", words, style)]
+        bounds = t("{what}, {level} band", what=words, level=f"{fit.level:.0%}")
+        # Bands over one another can't be told apart: one is drawn, the others by a click on the legend.
+        seen_first = True if quantile == fit.quantiles[-1] else "legendonly"
+        group = {"legendgroup": f"{key}band", "visible": seen_first}
+        traces += [one | group for one in area("rate", f"{key}low", f"{key}high", bounds, style)]
         traces.append(line("rate", key, words, style))
         traces.append(_points("trial", f"{key}seen", words, style) | {"showlegend": False})
     bottom, top = 1e3 * fit.observed[1].min(), 1e3 * fit.observed[1].max()
@@ -58,7 +62,7 @@ def latency_figure(name: str, fit: LatencyFit, t: Words) -> Figure:
     }
     data = (Data(curves, t("Curves")), Data(seen, t("Trials")))
     says = t("Response time in milliseconds against the rate, with the fitted curves.")
-    note = t("Points are trials, lines the fitted curves, areas their {level} bands.", level=f"{fit.level:.0%}")
+    note = t("Points are trials, lines the fitted curves. A click on the legend shows or hides a band.")
     return Figure(name, t("Response time against rate"), says, data, tuple(traces), layout, note)
 
 

@@ -42,7 +42,7 @@ def render_fleet_forecast(forecast: FleetForecast, label: Label, *, marks: str =
     title = Text(
         f"{load.arrivals.sum():,.0f} messages in {format_duration(load.duration_s)}, "
         f"{format_rate(float(load.rates_per_s.max()))} in the busiest {format_duration(load.step_s)}, "
-        f"{label(load.peak_s)}"
+        f"at {label(load.peak_s)}"
     )
     rows = rows_of(forecast)
     sections = {
@@ -184,11 +184,11 @@ def _scale_out(one: ScaleOut, label: Label) -> str:
         return f"No time is early enough: with its {one.nodes:,} nodes the objective does not hold."
     if one.lead_s is not None:
         return (
-            f"{format_duration(one.lead_s)} ahead at the latest, that is {label(one.order_s)}: its {one.nodes:,} "
-            "nodes must have been ordered by then."
+            f"No less than {format_duration(one.lead_s)} ahead, which is {label(one.order_s)}: its {one.nodes:,} nodes "
+            "must have been ordered by then."
         )
     if one.order_s == 0:
         return f"At once: the {one.nodes:,} nodes that are enough must be there from the start."
     return (
-        f"{label(one.order_s)} at the latest: the {one.nodes:,} nodes that are enough must have been ordered by then."
+        f"No later than {label(one.order_s)}: the {one.nodes:,} nodes that are enough must have been ordered by then."
     )

@@ -14,6 +14,8 @@ from loadkit.report.capacity import CRITERIA, bracket, facts_of, lowest_of, rate
 from loadkit.report.definitions import OF_LADDER, definitions
 from loadkit.report.fit_figures import latency_figure, quantile_name, scalability_figure
 from loadkit.report.page import Chapter, Headline, Page
+from loadkit.report.retelling import retell
+from loadkit.report.run_sentences import OF_CURVES, OF_LADDERS
 from loadkit.report.search_figure import search_figure
 from loadkit.report.tables import NONE, milliseconds
 from loadkit.report.target import demand_header, demand_rows, demand_sentences
@@ -147,7 +149,7 @@ def _trials(view: LadderView, t: Words) -> Iterator[Block]:
         lines = tuple((one.run, str(one.sessions), rate_text(one.accepted_per_s)) for one in view.ladder.sessions)
         yield Grid((t("run"), t("sessions"), t("accepted")), lines, "lrr", t("Trials of so many sessions"))
     if view.ladder.left_out:
-        left = tuple((one.run, one.reason) for one in view.ladder.left_out)
+        left = tuple((one.run, retell(one.reason, OF_LADDERS, t)) for one in view.ladder.left_out)
         yield Grid((t("run"), t("reason")), left, "ll", t("Left out of the curves"))
 
 
@@ -182,7 +184,10 @@ def _scalability(view: LadderView, t: Words) -> Iterator[Block]:
     yield scalability_figure("scalability-figure", fit, axis, t)
     if view.by_little:
         yield Prose(t("Concurrency is by Little's law: accepted rate times mean service time of each trial."), "quiet")
-    yield Facts(((t("curve"), f"{fit.curve.curve}: {fit.curve.formula}"), (t("chosen because"), fit.why)), wide=True)
+    yield Facts(
+        ((t("curve"), f"{fit.curve.curve}: {fit.curve.formula}"), (t("chosen because"), retell(fit.why, OF_CURVES, t))),
+        wide=True,
+    )
     peak = [one for one in (fit.n_max, fit.x_max) if one is not None]
     yield _estimates([*fit.parameters, *peak], fit.level, t)
     rows = tuple(
@@ -225,12 +230,20 @@ def _next(view: LadderView, t: Words) -> Iterator[Block]:
             steps.append(f"{text} loadkit capacity --resume {view.name}")
     if view.latency is not None:
         rate, why = view.latency.next_trial
-        steps.append(t("For the latency curve a trial at {rate}/s: {why}", rate=shown(rate), why=t(why)))
+        steps.append(
+            t("For the latency curve a trial at {rate}/s: {why}", rate=shown(rate), why=retell(why, OF_CURVES, t))
+        )
     if view.scalability is not None:
         trial = view.scalability.next_trial
         place = shown(trial.concurrency)
-        steps.append(t("For the throughput curve a trial at concurrency {n}: {why}", n=place, why=t(trial.reason)))
-    steps += view.refusals
+        steps.append(
+            t(
+                "For the throughput curve a trial at concurrency {n}: {why}",
+                n=place,
+                why=retell(trial.reason, OF_CURVES, t),
+            )
+        )
+    steps += [retell(one, OF_CURVES, t) for one in view.refusals]
     if steps:
         yield Listing(tuple(steps))
 
@@ -247,7 +260,7 @@ def _card(view: LadderView, t: Words) -> Iterator[Block]:
     budget = search.settings.budget_s
     pairs = [
         (t("scenario"), view.scenario),
-        (t("state"), view.state),
+        (t("state"), retell(view.state, OF_LADDERS, t)),
         (t("time of all trials"), format_duration(search.took_s)),
         (t("budget"), NONE if math.isinf(budget) else format_duration(budget)),
         (t("width wanted"), f"{search.settings.width:.0%}"),
@@ -269,4 +282,4 @@ def _number(value: float) -> str:
 
 def _warnings(warnings: Sequence[str], t: Words) -> Iterator[Block]:
     for one in warnings:
-        yield Prose(f"! {t(one)}", "warn")
+        yield Prose(f"! {retell(one, OF_CURVES, t)}", "warn")

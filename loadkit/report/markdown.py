@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from loadkit.report import run_tables
 from loadkit.report.advice import advice
-from loadkit.report.blocks import Grid, Listing, Mark, Prose
+from loadkit.report.blocks import Cell, Grid, Listing, Prose
 from loadkit.report.run_page import VERDICTS
 from loadkit.report.words import ENGLISH, Words
 from loadkit.units import format_duration
@@ -92,7 +92,7 @@ def table(grid: Grid) -> Iterator[str]:
     yield from map(_row, grid.rows)
 
 
-def _row(cells: Sequence[str | Mark], *, special: bool = True) -> str:
+def _row(cells: Sequence[Cell], *, special: bool = True) -> str:
     texts = (plain(str(cell)) if special else str(cell) for cell in cells)
     return f"| {' | '.join(texts)} |"
 

@@ -12,7 +12,7 @@ from loadkit.measure.store import read_statistics
 from loadkit.measure.validity import Verdict
 from loadkit.report import run_tables
 from loadkit.report.advice import advice
-from loadkit.report.blocks import Block, Figure, Grid, Mark, Prose, Section
+from loadkit.report.blocks import Block, Cell, Figure, Grid, Mark, Prose, Section
 from loadkit.report.definitions import OF_RUN, definitions
 from loadkit.report.delivery import course_sentences, ledger_rows
 from loadkit.report.distributions import phases, spectrum
@@ -67,7 +67,7 @@ def _overview(runs: Sequence[Run], t: Words) -> Grid:
     return Grid(header, tuple(_overview_row(run, run.summary, t) for run in runs), "llrrrr")
 
 
-def _overview_row(run: Run, summary: Summary, t: Words) -> tuple[str | Mark, ...]:
+def _overview_row(run: Run, summary: Summary, t: Words) -> tuple[Cell, ...]:
     word, tone = VERDICTS[run.head.verdict]
     accepted, completed = summary.flows["accepted"], summary.flows["completed"]
     cells = run_tables.latencies("", {"": summary.response_time}, t).rows[0]

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from loadkit.measure.health import NO_DESCRIPTOR, NO_MEMORY, NO_PORT, NO_ROUTE, NOT_PERMITTED
 from loadkit.measure.summary import QUANTILES, SCHEDULED
 from loadkit.report.blocks import Block, Code, Facts, Grid, Listing, Mark, Prose, Tile, Tiles
+from loadkit.report.retelling import retell, retell_parts
 from loadkit.report.run_figures import CLASSES, FLOWS
+from loadkit.report.run_sentences import OF_DIAGNOSIS, OF_VALIDITY
 from loadkit.report.status_codes import explain
 from loadkit.report.tables import NONE, milliseconds, share, with_unit
 from loadkit.report.thresholds import observed, unobserved
@@ -131,7 +133,12 @@ def validity(summary: Summary, t: Words) -> Iterator[Block]:
     )
     if found.reasons:
         rows = tuple(
-            (t(REASONS.get(one.name, one.name)) or t("reason"), one.seen, one.bound or NONE, t(one.fix))
+            (
+                t(REASONS.get(one.name, one.name)) or t("reason"),
+                retell(one.seen, OF_VALIDITY, t),
+                retell(one.bound, OF_VALIDITY, t) or NONE,
+                retell(t(one.fix), OF_VALIDITY, t),
+            )
             for one in found.reasons
         )
         yield Grid((t("why"), t("seen"), t("valid"), t("what to do")), rows, "llll")
@@ -248,8 +255,14 @@ def _ending(one: OutcomeLine, t: Words) -> Mark:
 
 def limits(findings: Sequence[Finding], t: Words) -> Grid:
     """Limits of the server that were met."""
-    rows = tuple((one.name.replace("_", " "), one.seen, t(one.why), t(one.fix), one.source) for one in findings)
+    rows = tuple((one.name.replace("_", " "), _seen(one, t), t(one.why), t(one.fix), one.source) for one in findings)
     return Grid((t("limit"), t("seen"), t("why servers do it"), t("what to do"), t("says who")), rows, "lllll")
+
+
+def _seen(finding: Finding, t: Words) -> str:
+    """What was seen of a limit; the replies behind the colon stay as they came."""
+    seen, colon, replies = finding.seen.partition(": ")
+    return retell_parts(seen, OF_DIAGNOSIS, t) + colon + replies
 
 
 def sentences(texts: Sequence[str]) -> Iterator[Block]:

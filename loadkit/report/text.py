@@ -170,6 +170,6 @@ def _next(summary: Summary, head: RunHead) -> RenderableType:
         *(Text(sentence) for sentence in advice(summary, head.run_id)),
         Text("To repeat the run:"),
         Text(f"  {shlex.join(head.command)}"),
-        Text("To see this summary again:"),
+        Text("To see this summary again, or with --type html as a page with plots:"),
         Text(f"  {shlex.join(('loadkit', 'report', str(head.path)))}"),
     )

@@ -16,8 +16,10 @@ from loadkit.analysis.evidence import (
     Look,
     Observation,
     chance_of_meeting,
+    done_share,
     is_overloaded,
     judge_load,
+    may_tell,
     spent_risk,
 )
 from loadkit.analysis.goals import Criterion, parse_goal
@@ -42,7 +44,7 @@ def test_the_risk_of_all_looks_is_the_risk() -> None:
 
 def test_the_chance_is_that_of_a_beta_distribution_with_its_design_effect() -> None:
     """No message failed, so nothing is known of bursts but what was believed before: 10 of 19 parts."""
-    effect = (10 * PRIOR_EFFECT[False] + 9 * (1 + 2)) / 19
+    effect = (10 * PRIOR_EFFECT + 9 * (1 + 2)) / 19
     wanted = stats.beta(0.5, 5000 / effect + 0.5).cdf(0.0005)
     assert chance_of_meeting(np.zeros(10), np.full(10, 500.0), 0.0005) == pytest.approx(wanted)
 
@@ -65,12 +67,29 @@ def test_one_trial_tells_of_every_goal() -> None:
 def test_few_messages_leave_a_load_open_and_then_undecided() -> None:
     trials = [seen(each=20) for _ in range(3)]
     bounds = [judge_load(SUCCESS, 1, trials[:count], LOOK).bound for count in (1, 2, 3)]
-    assert bounds == [Bound.OPEN, Bound.UNDECIDED, Bound.UNDECIDED]
+    assert bounds == [Bound.OPEN, Bound.OPEN, Bound.UNDECIDED]
 
 
 def test_a_ratio_at_the_goal_is_undecided() -> None:
-    assert judge_load(LATENCY, 0, [seen(slow=10)], LOOK).bound is Bound.OPEN
+    assert judge_load(LATENCY, 0, [seen(slow=9)], LOOK).bound is Bound.OPEN
+    assert judge_load(LATENCY, 0, [seen(slow=10)], LOOK).bound is Bound.UNDECIDED
     assert judge_load(LATENCY, 0, [seen(slow=10)] * 3, LOOK).bound is Bound.UNDECIDED
+
+
+def test_what_an_overloaded_target_did_is_what_neither_failed_nor_waits() -> None:
+    growing = seen(failed=100, backlog=tuple(300.0 * second for second in range(11)))
+    assert done_share(growing) == pytest.approx(1 - (1000 + 3000) / 10_000)
+    behind = replace(seen(), undelivered=tuple(200.0 * second for second in range(11)))
+    assert done_share(behind) == pytest.approx(0.8)
+    assert done_share(seen(backlog=(9.0, 5.0))) == 1
+    assert done_share(seen(failed=1000)) == 0
+
+
+def test_a_trial_may_tell_if_so_few_bad_messages_could_be_shown() -> None:
+    """0.05 % of 20,000 messages are 10, which a bundle of 5 hides at 5,000 messages and not at 40,000."""
+    assert not may_tell(SUCCESS, 500, 10, 2)
+    assert may_tell(SUCCESS, 500, 80, 2)
+    assert may_tell(LATENCY, 500, 10, 2)
 
 
 def test_a_growing_backlog_is_bad_for_every_goal_whatever_the_latency_says() -> None:

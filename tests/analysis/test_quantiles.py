@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from scipy.stats import mstats
 
-from loadkit.analysis.quantiles import STATED_QUANTILES, harrell_davis, quantile_of, smallest_sample
+from loadkit.analysis.quantiles import STATED_QUANTILES, harrell_davis, harrell_davis_at, quantile_of, smallest_sample
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,18 @@ def test_counts_are_repeated_values_for_every_sample_at_once() -> None:
     wanted = [harrell_davis(np.repeat(values, row), 0.8) for row in counts]
 
     assert harrell_davis(values, 0.8, counts) == pytest.approx(np.array(wanted, dtype=float))
+
+
+def test_samples_that_are_put_together_are_as_if_their_counts_were_added_up() -> None:
+    random = np.random.default_rng(3)
+    values, counts = np.sort(random.random(60)), random.poisson(2.0, (6, 60))
+    counts[3] = 0
+    drawn = np.vstack([random.multinomial(6, np.full(6, 1 / 6), size=20), np.eye(6, dtype=np.int64)])
+    levels = (0.02, 0.5, 0.95, 0.999)
+    found = harrell_davis_at(values, levels, counts, drawn)
+    wanted = [[harrell_davis(values, level, row) for row in drawn @ counts] for level in levels]
+    assert found == pytest.approx(np.array(wanted), nan_ok=True)
+    assert np.isnan(found[:, -3]).all()
 
 
 def test_the_estimate_is_the_mean_over_all_ranks() -> None:

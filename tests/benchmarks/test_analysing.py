@@ -57,5 +57,6 @@ def test_two_minutes_are_analysed_in_a_share_of_the_bound(name: str, folder: Pat
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_an_hour_is_analysed_within_the_bound() -> None:
     assert [str(one) for one in compare_analysing(rounds=3) if not one.met] == []

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+import typer
 from support.timing import fewest_s
 
 from loadkit import __version__
@@ -20,6 +21,7 @@ from loadkit.errors import ExitCode, Problem, ScenarioError, UsageError
 ROOT = Path(__file__).parents[2]
 VERBS = (
     "init",
+    "demo",
     "run",
     "blast",
     "capacity",
@@ -31,6 +33,7 @@ VERBS = (
     "forecast",
     "compare",
     "report",
+    "export",
     "list",
     "sink",
     "schema",
@@ -131,8 +134,8 @@ def test_every_option_has_help() -> None:
         for command in group.registered_commands:
             assert command.callback is not None
             hints = get_type_hints(command.callback, include_extras=True)
-            del hints["return"]
-            assert {name for name, hint in hints.items() if not hint.__metadata__[0].help} == set(), command.name
+            options = {name: hint for name, hint in hints.items() if name != "return" and hint is not typer.Context}
+            assert {name for name, hint in options.items() if not hint.__metadata__[0].help} == set(), command.name
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import forked
 from support.runs import ROOT
 
 from loadkit.cli._bundled import bundled_scenarios
@@ -23,15 +23,7 @@ OK, INVALID, THRESHOLDS = 0, 4, 99
 def short_run(name: str, results: Path) -> tuple[int, dict[str, Any], str]:
     """A run's exit code, its summary, and what it said."""
     command = [sys.executable, "-m", "loadkit", "run", name, "--compress", "2s", "--scale", "25%", "--json", "--quiet"]
-    done = subprocess.run(
-        [*command, "--results", str(results)],
-        cwd=ROOT,
-        env=os.environ | {"NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = forked.run([*command, "--results", str(results)], cwd=ROOT, env=os.environ | {"NO_COLOR": "1"})
     return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
 
 

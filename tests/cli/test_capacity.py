@@ -57,8 +57,8 @@ def test_a_search_to_its_end(
     said = capsys.readouterr()
 
     assert code is ExitCode.OK
-    assert "p(99) < 500ms: 687.0/s, and less than 721.4/s, which latency rules out (width 5.0%)" in said.out
-    assert "at 120%, 824.4/s: bad by goal 10.00%" in said.out
+    assert "p(99) < 500ms: 670.5/s, and less than 704.0/s, which latency rules out (width 5.0%)" in said.out
+    assert "at 120%, 804.6/s: bad by goal 10.00%" in said.out
     assert "trial 1 (ramp): 100.0/s for 10s, 30,000 messages; 0.00% bad meets it" in said.err
     assert "every bracket is narrow enough" in said.err
     assert f"a curve through these 11 trials: loadkit fit {ladder.folder}" in said.err
@@ -134,8 +134,9 @@ def test_exit_codes(slow: int, invalid: str, code: int) -> None:
         (["smoke", "--objective", "p(99) < 1s", "--start", "0/s"], "--start must be"),
         (["smoke", "--objective", "p(99) < 1s", "--width", "5"], "not a percentage"),
         (["--resume", "nowhere"], "no folder of a search"),
-        (["smoke", "--resume", "nowhere"], "leave them out"),
-        (["--resume", "nowhere", "--workers", "2"], "leave them out"),
+        (["smoke", "--resume", "nowhere"], "--resume takes scenario from the search"),
+        (["--resume", "x", "--workers", "2", "--width", "5%"], "--resume takes --width, --workers from the search"),
+        (["--resume", "x", "--observe", "local", "--quiet"], "--resume takes --observe from the search"),
     ],
 )
 def test_what_is_wrong_with_a_command(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -265,3 +265,85 @@ def test_half_a_millisecond_is_no_difference(runs: dict[str, str], capsys: pytes
     assert change["low"] > 1.3
     assert change["outcome"] == "no practical difference"
     assert code == 0
+
+
+CATALOG = """\
+catalog: offer
+currency: CNY
+region: cn-hangzhou
+sources:
+  quote: {text: our quote, grade: A, as_of: 2026-11-01}
+  blog: {text: a blog, grade: C, as_of: undated}
+instance_types:
+  small: {family: s, vcpus: 2, memory: 4GiB, hourly: {amount: 0.6, unit: Hours, source: quote}}
+  large: {family: s, vcpus: 4, memory: 8GiB, hourly: {amount: 1.2, unit: Hours, source: quote}}
+  guess: {family: s, vcpus: 4, memory: 8GiB, hourly: {amount: 1.2, unit: Hours, source: blog}}
+  unpriced: {family: s, vcpus: 8, memory: 16GiB}
+"""
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> str:
+    (tmp_path / "offer.yaml").write_text(CATALOG)
+    return str(tmp_path / "offer.yaml")
+
+
+def test_searches_with_prices_say_what_a_million_messages_cost(
+    tmp_path: Path, catalog: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = (ladder(tmp_path / "before", 500), ladder(tmp_path / "after", 700))
+    _, found, _ = compared(capsys, *sides, "--catalog", catalog, "--price", "small", "--price", "large")
+    capacity, cost = found["capacity p(99) < 500ms"], found["cost_per_million p(99) < 500ms"]
+
+    assert isinstance(capacity, dict)
+    assert isinstance(cost, dict)
+    assert cost["baseline"] == pytest.approx(0.6 / 3600 * 1e6 / capacity["baseline"])
+    assert cost["candidate"] == pytest.approx(1.2 / 3600 * 1e6 / capacity["candidate"])
+    assert (cost["low"], cost["high"]) == pytest.approx((2 / capacity["high"], 2 / capacity["low"]))
+    assert cost["low"] < 2 * 500 / 700 < cost["high"]
+    assert (capacity["outcome"], cost["outcome"]) == ("better", "worse")
+
+
+def test_a_doubtful_price_makes_a_cost_less_sure(
+    tmp_path: Path, catalog: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = (ladder(tmp_path / "before", 500), ladder(tmp_path / "after", 950))
+    outcomes, spans = [], []
+    for other in ("large", "guess"):
+        _, found, _ = compared(capsys, *sides, "--catalog", catalog, "--price", "small", "--price", other)
+        cost = found["cost_per_million p(99) < 500ms"]
+        assert isinstance(cost, dict)
+        outcomes.append(cost["outcome"])
+        spans.append((cost["low"], cost["high"]))
+    assert spans[1] == pytest.approx((0.85 * spans[0][0], 1.15 * spans[0][1]))
+    assert outcomes[1] == "undecided"
+
+    assert main(["compare", *sides, "--catalog", catalog, "--price", "small", "--price", "guess"]) == 0
+    shown = capsys.readouterr().out
+    assert "a million cost" in shown
+    assert "0.6 CNY an hour  grade A, may be 0% off; as of 2026-11-01; our quote" in shown
+    assert "1.2 CNY an hour  grade C, may be 15% off; undated; a blog" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("prices", "complaint"),
+    [
+        (["small"], "1 --price for 2 sides"),
+        (["small", "lage"], "has no instance type 'lage'\nhint: did you mean large?"),
+        (["small", "unpriced"], "has no hourly price of unpriced"),
+    ],
+)
+def test_prices_that_tell_nothing_are_refused(
+    prices: list[str], complaint: str, tmp_path: Path, catalog: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = (ladder(tmp_path / "before", 500), ladder(tmp_path / "after", 700))
+    options = [option for one in prices for option in ("--price", one)]
+    assert main(["compare", *sides, "--catalog", catalog, *options]) == ExitCode.USAGE
+    assert complaint in capsys.readouterr().err
+
+
+def test_runs_have_no_cost(runs: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    prices = ("--price", "ecs.c8i.large", "--price", "ecs.g8i.large")
+    assert main(["compare", runs["before"], runs["quick"], "--anyway", *prices]) == ExitCode.USAGE
+    assert "a run's rate is what it was offered" in capsys.readouterr().err

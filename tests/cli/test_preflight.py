@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
+from support import forked
 from support.name_server import running_name_server
 from support.sink import running_sink
 from support.sockets import own_address, refusing_port
@@ -33,15 +34,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def loadkit(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "loadkit", *arguments],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return forked.run([sys.executable, "-m", "loadkit", *arguments], cwd=ROOT, env=os.environ | environment)
 
 
 @pytest.mark.parametrize(

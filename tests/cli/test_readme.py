@@ -83,7 +83,7 @@ def test_its_line_for_editors_names_the_file_that_its_command_writes() -> None:
 
 
 def test_its_table_of_commands_is_complete() -> None:
-    verbs = {verb.name for verb in (*app.registered_commands, *app.registered_groups)}
+    verbs = {verb.name for verb in app.registered_commands} | {group.name for group in app.registered_groups}
     assert set(re.findall(r"^\| `loadkit (\w+)", README, re.MULTILINE)) == verbs
 
 
@@ -92,7 +92,7 @@ def test_its_table_of_exit_codes_is_complete() -> None:
     assert {int(code) for row in rows for code in row.split(",")} == {code.value for code in ExitCode}
 
 
-@pytest.mark.parametrize("options", sorted(set(re.findall(r"loadkit (\w+) [^|\n#`]*?(--[a-z-]+)", TEXT))))
+@pytest.mark.parametrize("options", sorted(set(re.findall(r"loadkit (\w+) [^|\n#`]*?(--[a-z-]+)", README))))
 def test_its_options_exist(options: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     verb, option = options
     assert main([verb, "--help"]) == 0

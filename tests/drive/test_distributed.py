@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 import pytest
+from support import forked
 from support.runs import ROOT, FinishedRun, finish_run, run_scenario, scenario_text, start_run
 from support.sink import RunningSink, running_sink
 from support.waiting import wait_until
@@ -161,9 +162,7 @@ def test_the_bundled_sink_serves_workers_and_the_books_balance(tmp_path: Path) -
     file = tmp_path / "scenario.yaml"
     file.write_text(f"scenario: bare\n{HOLD % ('even', 100, 100, '2s')}\n{MESSAGES}\n")
     command = [sys.executable, "-m", "loadkit", "run", str(file), "--json", "--results", str(tmp_path / "results")]
-    done = subprocess.run(
-        [*command, "--workers", "2"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = forked.run([*command, "--workers", "2"], cwd=ROOT)
     summary = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
     assert (summary["ledger"]["accepted"], summary["ledger"]["delivered"], summary["ledger"]["lost"]) == (250, 250, 0)
@@ -313,7 +312,7 @@ def test_workers_stop_within_ten_seconds_when_their_master_is_killed(
 
 
 def start_worker(port: int, *options: str) -> Any:
-    return subprocess.Popen(
+    return forked.start(
         [sys.executable, "-m", "loadkit", "worker", "--master-host", "127.0.0.1", "--master-port", str(port), *options],
         cwd=ROOT,
         env=os.environ | {"NO_COLOR": "1"},

@@ -7,13 +7,13 @@ import math
 import os
 import random
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyarrow import parquet
+from support import forked
 from support.maillogs import Connection, postfix_log
 
 from loadkit.errors import ExitCode
@@ -23,15 +23,8 @@ SECONDS = 3
 
 
 def loadkit(folder: Path, *arguments: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "loadkit", *arguments, "--json"],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = [sys.executable, "-m", "loadkit", *arguments, "--json"]
+    done = forked.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)})
     # Other tests beside it may make the measurement invalid; what is compared here are counts.
     assert done.returncode in (ExitCode.OK, ExitCode.INVALID), done.stderr
     return json.loads(done.stdout)

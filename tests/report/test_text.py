@@ -468,7 +468,9 @@ def test_next_says_what_to_do(summary: Summary, advice: str) -> None:
 
 
 def test_a_run_with_nothing_to_mend_only_names_the_commands() -> None:
-    assert section(PASSED, "NEXT").startswith("To repeat the run: loadkit run test To see this summary again: loadkit")
+    assert section(PASSED, "NEXT").startswith(
+        "To repeat the run: loadkit run test To see this summary again, or with --type html"
+    )
 
 
 def test_commands_can_be_pasted_into_a_shell() -> None:

@@ -35,7 +35,16 @@ def test_translations_have_the_same_values_in_braces(catalogue: dict[str, str]) 
 
 def test_translations_are_chinese_unless_they_are_names(catalogue: dict[str, str]) -> None:
     same = {text for text, told in catalogue.items() if not re.search(r"[\u4e00-\u9fff]", told)}
-    assert same == {"CPU", "N_max", "P10, P50, P90", "ms", "tls", "{what}, ms", "{what} ({how_long})"}
+    assert same == {
+        "CPU",
+        "N_max",
+        "P10, P50, P90",
+        "ms",
+        "tls",
+        "of {type}, {what}",
+        "{what}, ms",
+        "{what} ({how_long})",
+    }
 
 
 def test_a_text_is_told_with_its_values() -> None:

@@ -45,8 +45,9 @@ GOOD = {
     "provider": [*ROOT.glob("loadkit/scenario/providers/*.yaml")],
     "catalog": [*ROOT.glob("loadkit/plan/catalogs/*.yaml")],
     "cost": [ROOT / "examples" / "school_costs.yaml"],
+    "policy": [ROOT / "examples" / "policies.yaml"],
 }
-KINDS = ("scenario", "part", "profile", "provider", "catalog", "cost")
+KINDS = ("scenario", "part", "profile", "provider", "catalog", "cost", "policy")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from support import forked
 from support.mail import RUN, RawClient, message
 from support.sink import RunningSink, running_sink
 from support.waiting import wait_until
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
 
 def start(options: SinkOptions) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command_line(options), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    pipe = subprocess.PIPE
+    process: subprocess.Popen[str] = forked.start(
+        command_line(options), env=environment(), stdout=pipe, stderr=pipe, text=True
     )
+    return process
 
 
 def deliver(sink: RunningSink, *seqs: int) -> None:

@@ -23,6 +23,7 @@ import shlex
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import typer
@@ -115,7 +116,7 @@ class Page:
         """
         blocks = blocks_of(self.text)
         tried = 0
-        for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        for block, after in zip_longest(blocks, blocks[1:]):
             if block.title:
                 (self.folder / block.title).parent.mkdir(parents=True, exist_ok=True)
                 (self.folder / block.title).write_text(block.text, encoding="utf-8")
@@ -191,7 +192,7 @@ def _console(block: Block) -> None:
     if block.mark != RUN:
         return
     code = 0
-    for command, after in zip(commands, [*commands[1:], None], strict=True):
+    for command, after in zip_longest(commands, commands[1:]):
         if command.line == "echo $?":
             _expect(command.shown, f"{code}\n", block.line)
             continue

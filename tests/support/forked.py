@@ -45,7 +45,9 @@ def start(command: Sequence[str], *, genuine: bool = False, **options: Any) -> A
     return _Forked(command, module, arguments, "drive" if driving else "plain", **options)
 
 
-def run(command: Sequence[str], *, timeout: float = 60.0, genuine: bool = False, **options: Any) -> Any:
+def run(
+    command: Sequence[str], *, timeout: float = 60.0, genuine: bool = False, **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Run a command to its end as `subprocess.run` does, with its output as text.
 
     Args:
@@ -64,7 +66,7 @@ def run(command: Sequence[str], *, timeout: float = 60.0, genuine: bool = False,
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
-def fork_servers() -> frozenset[int]:
+def server_pids() -> frozenset[int]:
     """Process ids of the fork servers that run."""
     return frozenset(_pids)
 

@@ -71,7 +71,10 @@ const loadkit = (() => {
         {unifiedhovertitle: {text: "%{x:,} s"}});
     }
     const first = !place.classList.contains("js-plotly-plot");
-    if (figure.layout.height) place.style.height = `${figure.layout.height}px`;
+    const printing = root.classList.contains("printing");
+    place.style.height = figure.layout.height && !printing ? `${figure.layout.height}px` : "";
+    layout.height = printing ? place.clientHeight : figure.layout.height;
+    if (printing) layout.width = place.clientWidth;
     Plotly.react(place, resolved(figure.traces, columns, style), resolved(layout, columns, style),
       {responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover",
         modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"]});
