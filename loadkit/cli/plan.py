@@ -138,12 +138,7 @@ def _write_page(file: Path, found: Plan, lang: Language) -> None:
     from loadkit.report.plan_page import plan_page
     from loadkit.report.words import Words
 
-    try:
-        file.write_text(plan_page(found, Words(lang.value)), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"can't write {file}: {error.strerror}", hint="name a file in a folder that is there"
-        ) from error
+    file.write_text(plan_page(found, Words(lang.value)), encoding="utf-8")
     print_note(f"wrote {file}")
 
 

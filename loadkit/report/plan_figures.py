@@ -109,7 +109,7 @@ def drivers_figure(name: str, choice: Choice, t: Words) -> Figure | None:
         0, "", {"x": "@weight", "y": "@driver", "showlegend": False, "hovertemplate": "%{x:+.2f}<extra></extra>"}
     )
     layout = _layout(len(labels), t("correlation of ranks with the monthly cost"))
-    layout["xaxis"] |= {"range": [-1, 1], "zeroline": True, "tickformat": "+.1f"}
+    layout["xaxis"] |= {"range": [-1, 1], "zeroline": True, "tickformat": ".1f"}
     return Figure(
         name,
         t("What drives the cost"),

@@ -232,7 +232,8 @@ const loadkitWhatIf = (() => {
       first = loadkitWhatIf.evaluate(data, asPlanned);
       for (const name of ["tier", "type", "mix"]) fields[name].value = asPlanned[name];
       for (const [name, unit] of Object.entries(NUMBERS)) {
-        fields[name].value = fields[name].dataset.shown = String(Number((asPlanned[name] / unit).toPrecision(4)));
+        fields[name].value = Number((asPlanned[name] / unit).toPrecision(4));
+        fields[name].dataset.shown = fields[name].value;
       }
     }
     function setting() {
