@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 from support.programs import find_program, need_root
-from support.runs import ROOT, FinishedRun, finish_run, run_scenario, scenario_text, start_run
+from support.runs import ROOT, FinishedRun, run_scenario, scenario_text
 from support.sink import running_sink
 
 from sinks.options import Engine
@@ -97,14 +96,9 @@ def hog(core: int) -> Iterator[None]:
 def test_an_overloaded_generator_blames_nothing_on_the_server(load: str, tmp_path: Path) -> None:
     """With a quarter of a core, beside a process of a better priority, missed thresholds are not the server's."""
     cores = sorted(os.sched_getaffinity(0))
-    with running_sink(engine=Engine.FAST) as sink:
+    with running_sink(engine=Engine.FAST) as sink, hog(cores[0]):
         text = scenario_text(f"smtp://{sink.host}:{sink.port}", load=load, thresholds=STRICT).replace("700ms", "20s")
-        with start_run(tmp_path, text) as process:
-            generator = psutil.Process(process.pid)
-            generator.cpu_affinity(cores[:1])
-            generator.nice(psutil.Process().nice() + 5)
-            with hog(cores[0]):
-                run = finish_run(tmp_path, process)
+        run = run_under(tmp_path, text, "taskset", "-c", str(cores[0]), "nice", "-n", "5")
     assert reasons(run).keys() & {"generator_starved", "generator_cpu", "schedule_lag", "loop_stalls"}
     assert run.summary["validity"]["blame"] == "tool"
     assert False in {line["passed"] for line in run.summary["thresholds"]}
