@@ -100,6 +100,8 @@ def test_few_messages_leave_a_load_open_and_then_undecided() -> None:
     trials = [seen(each=20) for _ in range(3)]
     bounds = [judge_load(SUCCESS, 1, trials[:count], LOOK).bound for count in (1, 2, 3)]
     assert bounds == [Bound.OPEN, Bound.OPEN, Bound.UNDECIDED]
+    one_slow = replace(seen(each=20), bad=((0,) * 9 + (1,), (0,) * 10))
+    assert judge_load(LATENCY, 0, [one_slow], LOOK).bound is Bound.OPEN
 
 
 def test_a_ratio_at_the_goal_is_undecided() -> None:

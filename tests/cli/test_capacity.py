@@ -173,6 +173,7 @@ def test_a_damaged_ladder_is_named(tmp_path: Path) -> None:
         open_ladder(tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.alone
 def test_real_trials_against_the_bundled_sink(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
