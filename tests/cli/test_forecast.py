@@ -56,17 +56,15 @@ def test_a_promotion_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.err == ""
     fixed, elastic, enough = (line.split() for line in shown.out.splitlines()[4:7])
     assert (fixed[:2], elastic[:2], enough[:2]) == (["fixed", "no"], ["elastic", "no"], ["enough", "yes"])
-    (documented,) = re.findall(r"```text\n(.*?)\n```", (ROOT / "docs" / "forecast.md").read_text(), re.DOTALL)
-    assert shown.out.startswith(documented)
     words = " ".join(shown.out.split())
     assert "How many nodes are enough without any change? 3, so that p(99) < 30s in every hour." in words
     assert "When must a fleet of 2 scale out? No later than 9m00s" in words
     assert "150/s, as stated on the command line and not measured here" in words
 
 
-def test_what_is_documented_exists(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_documented_policies_are_valid_and_the_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "docs" / "forecast.md").read_text()
-    (documented,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (documented,) = re.findall(r"```yaml .*?\n(.*?)```", text, re.DOTALL)
     campaign = load_scenario(find_scenario("mixed_month")).campaign
     assert campaign is not None
 
