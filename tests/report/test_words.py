@@ -41,7 +41,6 @@ def test_translations_are_chinese_unless_they_are_names(catalogue: dict[str, str
         "P10, P50, P90",
         "ms",
         "tls",
-        "of {type}, {what}",
         "{what}, ms",
         "{what} ({how_long})",
     }
