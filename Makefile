@@ -7,6 +7,8 @@ RESULTS ?= results
 # Most tests wait for other processes: four files at a time keep two cores busy, the slow ones early, as they are named.
 # A few tests measure, and run alone.
 # Real servers that share two cores can be late: what fails is tried once more, and the summary says so.
+# Every process reads what the first one compiled, whatever the variable says outside.
+export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/python -m pytest --reruns 1
 TESTS := $(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not alone and not long" && $(PYTEST) -m "alone and not long"
 

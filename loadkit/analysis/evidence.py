@@ -151,7 +151,7 @@ def chance_of_meeting(bad: Floats, total: Floats, allowed: float, *, burst: floa
     Examples:
         >>> import numpy as np
         >>> round(chance_of_meeting(np.zeros(10), np.full(10, 50.0), 0.01), 3)
-        0.885
+        0.844
     """
     seen, bad_count, all_count = design_effect(bad, total), float(bad.sum()), float(total.sum())
     bursts = max(bad_count**2 / float(bad @ bad), 1.0) if bad_count else 0.0
@@ -260,8 +260,7 @@ def judge_load(goal: Goal, place: int, seen: Sequence[Observation], look: Look) 
     failed = _floats([count for one in seen for count in one.failed])
     bad = _floats([count for one in seen for count in one.bad[place]])
     overloaded = sum(is_overloaded(one, look.least_goodput) for one in seen)
-    burst = believed_burst(goal, seen)
-    chance = chance_of_meeting(bad, offered, goal.allowed, burst=burst)
+    chance = chance_of_meeting(bad, offered, goal.allowed, burst=believed_burst(goal, seen))
     risk = RISK if look.confirming else spent_risk(min(len(seen), look.looks), look.looks)
     ratio = float(bad.sum()) / max(float(offered.sum()), 1.0)
     if overloaded > EXCEED_RATIO * len(seen):
@@ -271,8 +270,9 @@ def judge_load(goal: Goal, place: int, seen: Sequence[Observation], look: Look) 
     elif chance <= risk:
         bound = Bound.UPPER
     else:
-        # Where nothing was bad nor near to it, too few messages were seen, and more will tell.
-        futile = (bool(bad.any()) or burst is not None) and _futile(chance, len(seen), look.looks)
+        # Too few messages to tell in the best case are no reason to give up: more will.
+        enough = chance_of_meeting(np.zeros(bad.size), offered, goal.allowed) >= 1 - risk
+        futile = enough and _futile(chance, len(seen), look.looks)
         bound = Bound.UNDECIDED if len(seen) >= look.looks or futile else Bound.OPEN
     criterion = None
     if bad.any():

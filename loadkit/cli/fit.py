@@ -225,13 +225,10 @@ def _rendered(points: _Points, result: ScalabilityFit | LatencyFit) -> Any:
 def _write_page(
     path: Path, fitted: Sequence[tuple[_Points, ScalabilityFit | LatencyFit]], shown: Sequence[Any]
 ) -> None:
-    from loadkit.analysis.latency_fit import LatencyFit
     from loadkit.cli._output import as_text
-    from loadkit.report.fit_page import latency_figure, scalability_figure, write_fit_page
+    from loadkit.report.fit_page import fit_page
+    from loadkit.report.page import render_page
 
-    figures = [
-        latency_figure(one, points.names[0]) if isinstance(one, LatencyFit) else scalability_figure(one, points.names)
-        for points, one in fitted
-    ]
-    write_fit_page(path, figures, "\n\n".join(map(as_text, shown)))
+    page = fit_page([(points.names, one) for points, one in fitted], "\n\n".join(map(as_text, shown)))
+    path.write_text(render_page(page), encoding="utf-8")
     print_note(f"wrote {path}")

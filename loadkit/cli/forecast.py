@@ -91,7 +91,8 @@ def forecast(
     sent.
     """
     from loadkit.plan.fluid import Load
-    from loadkit.plan.outlook import Setting, look_ahead
+    from loadkit.plan.outlook import look_ahead
+    from loadkit.plan.prospect import Setting
     from loadkit.scenario.load import load_scenario
 
     service_time_s = parse_duration(service_time)
@@ -147,7 +148,6 @@ def _policies(files: Sequence[Path], nodes: int, load: Load, campaign: Campaign 
 
 def _capacity(capacity: str | None, ladder: Sequence[Path]) -> tuple[Estimate, str]:
     from loadkit.analysis.results import Estimate
-    from loadkit.cli._node_capacity import measured_capacity
 
     if (capacity is None) == (not ladder):
         raise UsageError(
@@ -155,12 +155,23 @@ def _capacity(capacity: str | None, ladder: Sequence[Path]) -> tuple[Estimate, s
             hint="name a ladder of runs by --ladder, or a rate by --capacity 250/s",
         )
     if capacity is None:
-        return measured_capacity(ladder)
+        return _measured(ladder)
     rate_per_s = parse_rate(capacity)
     if rate_per_s <= 0:
         raise UsageError("--capacity must be above 0/s", hint="such as --capacity 250/s")
     stated = f"{format_rate(rate_per_s)}, as stated on the command line and not measured here"
     return Estimate("capacity", rate_per_s, rate_per_s, rate_per_s), stated
+
+
+def _measured(ladder: Sequence[Path]) -> tuple[Estimate, str]:
+    from loadkit.analysis.results import Estimate
+    from loadkit.plan.measured import read_measured
+
+    measured = read_measured(ladder)
+    rates = measured.capacity_per_s
+    span = "" if rates.certain else f", from {format_rate(rates.low)} to {format_rate(rates.high)}"
+    basis = f"{format_rate(rates.mid)}{span}: {measured.basis}"
+    return Estimate("capacity", rates.mid, rates.low, rates.high), basis
 
 
 def _goal(text: str) -> Goal:

@@ -10,7 +10,7 @@ import numpy as np
 
 from loadkit.measure.histogram import smallest_sample
 from loadkit.report.blocks import Column, Data, Figure
-from loadkit.report.figures import SYMBOLS, column, line, values_axis
+from loadkit.report.figures import SYMBOLS, Layout, Trace, column, line, values_axis
 
 if TYPE_CHECKING:
     from loadkit.measure.histogram import Histogram
@@ -34,18 +34,24 @@ def spectrum(name: str, histograms: Mapping[str, Histogram], t: Words) -> Figure
     """
     most = max(histogram.total for histogram in histograms.values())
     shares = _shares(most)
-    rows = {f"v{number}": histogram for number, histogram in enumerate(histograms.values())}
+    keys = {f"v{number}": words for number, words in enumerate(histograms)}
     data = {"place": column("1 / (1 - p)", 1 / (1 - shares)), "percentile": column(t("percentile, %"), 100 * shares)}
-    data |= {
-        key: column(t("{what}, ms", what=words), [_reached_ms(histogram, share) for share in shares])
-        for (key, histogram), words in zip(rows.items(), histograms, strict=True)
-    }
-    traces = [
-        line("place", key, words, style, text="@percentile", hovertemplate="p%{text}: %{y:,.4~g} ms")
-        for style, (key, words) in enumerate(zip(rows, histograms, strict=True))
-    ]
+    for key, words in keys.items():
+        data[key] = column(t("{what}, ms", what=words), [_reached_ms(histograms[words], share) for share in shares])
+    hover = "p%{text}: %{y:,.4~g} ms"
+    traces = tuple(
+        line("place", key, words, style, text="@percentile", hovertemplate=hover)
+        for style, (key, words) in enumerate(keys.items())
+    )
+    says = t("Latency in milliseconds at each percentile.")
+    note = t("To the right of the line a percentile rests on too few values to be bounded with 95 % confidence.")
+    return Figure(name, t("Percentile spectrum"), says, (Data(data),), traces, _stretched(most, t), note)
+
+
+def _stretched(most: int, t: Words) -> Layout:
+    """A horizontal axis on which 90 %, 99 % and 99.9 % stand equally far apart, up to where a single value is."""
     ticks = [percent for percent in _SHOWN_PERCENTILES if 1 / (1 - percent / 100) <= most]
-    layout = {
+    return {
         "hovermode": "closest",
         "xaxis": {
             "type": "log",
@@ -56,15 +62,6 @@ def spectrum(name: str, histograms: Mapping[str, Histogram], t: Words) -> Figure
         "yaxis": values_axis(t("ms"), logarithmic=True),
         **_unsure(most, t),
     }
-    return Figure(
-        name,
-        t("Percentile spectrum"),
-        t("Latency in milliseconds at each percentile."),
-        (Data(data),),
-        tuple(traces),
-        layout,
-        t("To the right of the line a percentile rests on too few values to be bounded with 95 % confidence."),
-    )
 
 
 def _shares(most: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -109,36 +106,31 @@ def phases(name: str, latencies: Mapping[str, Latency], t: Words) -> Figure:
     }
     data = {"phase": Column(t("step"), list(latencies))}
     data |= {f"v{number}": _milliseconds(words, values) for number, (words, values) in enumerate(figures.items())}
-    traces = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": f"@v{number}",
-            "y": "@phase",
-            "name": words,
-            "marker": {"symbol": SYMBOLS[number], "size": 10, "color": f"var(--line-{number + 1})"},
-            "hovertemplate": "%{x:,.4~g} ms",
-        }
-        for number, words in enumerate(figures)
-    ]
+    traces = tuple(_markers(number, words) for number, words in enumerate(figures))
     layout = {
         "hovermode": "y unified",
         "height": 120 + 34 * len(latencies),
-        "xaxis": {**values_axis(t("ms"), logarithmic=True)},
+        "xaxis": values_axis(t("ms"), logarithmic=True),
         "yaxis": {"autorange": "reversed", "type": "category"},
     }
-    return Figure(
-        name,
-        t("Steps of the conversation"),
-        t("Duration of each step of the SMTP conversation in milliseconds."),
-        (Data(data),),
-        tuple(traces),
-        layout,
-        t(
-            "Steps that took less than a microsecond can't be shown on this axis; percentiles of too small samples are "
-            "left out."
-        ),
+    says = t("Duration of each step of the SMTP conversation in milliseconds.")
+    note = t(
+        "Steps that took less than a microsecond can't be shown on this axis; percentiles of too small samples are "
+        "left out."
     )
+    return Figure(name, t("Steps of the conversation"), says, (Data(data),), traces, layout, note)
+
+
+def _markers(number: int, words: str) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": f"@v{number}",
+        "y": "@phase",
+        "name": words,
+        "marker": {"symbol": SYMBOLS[number], "size": 10, "color": f"var(--line-{number + 1})"},
+        "hovertemplate": "%{x:,.4~g} ms",
+    }
 
 
 def _milliseconds(words: str, values_s: Sequence[float | None]) -> Column:

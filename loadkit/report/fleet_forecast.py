@@ -19,14 +19,16 @@ from loadkit.units import format_duration, format_rate
 
 if TYPE_CHECKING:
     from loadkit.plan.fleet_cost import MonthCost
-    from loadkit.plan.outlook import FleetForecast, Prospect, ScaleOut
+    from loadkit.plan.outlook import FleetForecast
+    from loadkit.plan.prospect import Prospect
+    from loadkit.plan.scale_out import ScaleOut
     from loadkit.scenario.curve import Floats
 
 Label = Callable[[float], str]
 
 FLEET_HEADER = ("", "survives", "late in worst hour", "most waiting", "drains in", "node hours")
 DELAY_HEADER = ("", "p50", "p95", "p99")
-COST_HEADER = ("", *COMPARED, "")
+COST_HEADER = ("", *COMPARED)
 _COLUMNS = 60
 
 
@@ -51,8 +53,7 @@ def render_fleet_forecast(forecast: FleetForecast, label: Label, *, marks: str =
         "WAITING": table("ll", _pictures(forecast, label, marks)),
     }
     if forecast.costs:
-        currency = forecast.costs[0].bill.currency
-        sections[f"COST OF A MONTH  {currency}"] = table("lrrrl", cost_rows(forecast), COST_HEADER)
+        sections[f"COST OF A MONTH  {cost_title(forecast)}"] = table("lrrr", cost_rows(forecast), COST_HEADER)
     sections["ANSWERS"] = table("w", ((line,) for line in answers(forecast, label)))
     sections["RESTS ON"] = table("w", ((line,) for line in forecast.rests_on))
     parts: list[RenderableType] = [title]
@@ -106,12 +107,19 @@ def cost_rows(forecast: FleetForecast) -> Iterator[tuple[str, ...]]:
     for prospect in forecast.prospects:
         costs = {one.mix: one for one in forecast.costs if one.policy == prospect.name}
         cells = (_money(costs[mix]) if mix in costs else NONE for mix in COMPARED)
-        yield prospect.name, *cells, "indicative" if any(one.bill.indicative for one in costs.values()) else ""
+        yield prospect.name, *cells
+
+
+def cost_title(forecast: FleetForecast) -> str:
+    """The currency of the costs, and that they are indicative where that is so."""
+    indicative = any(one.bill.indicative for one in forecast.costs)
+    return forecast.costs[0].bill.currency + (", indicative: much of it rests on doubtful prices" if indicative else "")
 
 
 def _money(cost: MonthCost) -> str:
-    total = f"{cost.bill.total:,}"
-    return total if cost.cost.low == cost.cost.high else f"{total} ({cost.cost.low:,.0f} to {cost.cost.high:,.0f})"
+    if cost.cost.low == cost.cost.high:
+        return f"{cost.bill.total:,}"
+    return ranged(cost.cost, "{:,.0f}".format)
 
 
 def _pictures(forecast: FleetForecast, label: Label, marks: str) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from loadkit.report.fleet_forecast import (
     answers,
     column_maxima,
     cost_rows,
+    cost_title,
     delay_cells,
     fleet_cells,
     rows_of,
@@ -25,7 +26,8 @@ from loadkit.report.fleet_forecast import (
 
 if TYPE_CHECKING:
     from loadkit.plan.fluid import Course
-    from loadkit.plan.outlook import FleetForecast, Prospect
+    from loadkit.plan.outlook import FleetForecast
+    from loadkit.plan.prospect import Prospect
     from loadkit.scenario.curve import Floats
 
 _MOST_POINTS = 1500
@@ -73,8 +75,8 @@ def fleet_forecast_page(forecast: FleetForecast, name: str, label: Label) -> str
     rows = rows_of(forecast)
     costs = ""
     if forecast.costs:
-        currency = escape(forecast.costs[0].bill.currency)
-        costs = f"<h2>Cost of a month, {currency}</h2>\n{_table(COST_HEADER, cost_rows(forecast))}"
+        title = escape(cost_title(forecast))
+        costs = f"<h2>Cost of a month in {title}</h2>\n{_table(COST_HEADER, cost_rows(forecast))}"
     return _PAGE.substitute(
         title=escape(f"{name}: its calendar against fleets"),
         goal=escape(forecast.setting.goal.text),

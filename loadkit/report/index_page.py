@@ -31,7 +31,7 @@ def index_page(results_dir: Path, heads: Sequence[RunHead], findings: Sequence[F
         t: The language.
     """
     sections = [
-        Section("trend", t("Capacity over time"), tuple(_trend(findings, t))),
+        Section("trend", t("Capacity over time"), tuple(_trend(results_dir, findings, t))),
         Section("runs", t("Runs"), tuple(_runs(results_dir, heads, t))),
     ]
     title = t("Results in {folder}", folder=results_dir.name)
@@ -48,13 +48,24 @@ def _moment(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
 
 
-def _trend(findings: Sequence[Finding], t: Words) -> Iterator[Block]:
+def _trend(results_dir: Path, findings: Sequence[Finding], t: Words) -> Iterator[Block]:
     if not findings:
         return
     for number, (series, group) in enumerate(by_series(findings)):
         if sum(one.result.lower_per_s is not None for one in group) > 1:
             yield _figure(f"trend-{number}", series, group, t)
-    yield Grid(trend_header(t), tuple(trend_rows(findings, t)), "llllrrl")
+    ordered = [one for _, group in by_series(findings) for one in group]
+    rows = [
+        (*row[:3], _linked(row[3], results_dir / one.name, results_dir), *row[4:])
+        for one, row in zip(ordered, trend_rows(findings, t), strict=True)
+    ]
+    yield Grid(trend_header(t), tuple(rows), "llllrrl")
+
+
+def _linked(text: str, folder: Path, results_dir: Path) -> Cell:
+    """A text that leads to a folder's page, where there is one."""
+    page = folder / PAGE_FILE
+    return Link(text, quote(str(page.relative_to(results_dir)))) if page.exists() else text
 
 
 def _figure(name: str, series: tuple[str, str, str], group: Sequence[Finding], t: Words) -> Figure:
@@ -77,14 +88,15 @@ def _figure(name: str, series: tuple[str, str, str], group: Sequence[Finding], t
 
 
 def _runs(results_dir: Path, heads: Sequence[RunHead], t: Words) -> Iterator[Block]:
+    if not heads:
+        return
     rows = tuple(_row(results_dir, head, t) for head in reversed(heads))
     header = (t("run"), t("verdict"), t("when"), t("scenario"), t("target"))
     yield Grid(header, rows, "lllll", t("The newest first"))
-    yield Prose(t("A run has a page once it was made: loadkit report RUN --type html."), "quiet")
+    yield Prose(t("A run or a search has a page once it was made: loadkit report RUN --type html."), "quiet")
 
 
 def _row(results_dir: Path, head: RunHead, t: Words) -> tuple[Cell, ...]:
     word, tone = VERDICTS[head.verdict]
-    page = head.path / PAGE_FILE
-    name = Link(head.name, quote(f"{head.path.relative_to(results_dir)}/{PAGE_FILE}")) if page.exists() else head.name
+    name = _linked(head.name, head.path, results_dir)
     return (name, Mark(t(word), tone), _moment(head.started_at), head.scenario, head.target)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadkit.analysis.results import shown
-from loadkit.report.blocks import Block, Code, Facts, Grid, Listing, Mark, Prose, Section, Tile, Tiles
+from loadkit.report.blocks import Block, Code, Facts, Grid, Listing, Prose, Section, Tile, Tiles
 from loadkit.report.capacity import CRITERIA, bracket, facts_of, lowest_of, rate_text, trial_words
 from loadkit.report.definitions import OF_LADDER, definitions
-from loadkit.report.fit_figures import latency_figure, quantile_name, scalability_figure
+from loadkit.report.fit_blocks import latency_blocks, scalability_blocks
+from loadkit.report.fit_figures import quantile_name
 from loadkit.report.page import Chapter, Headline, Page
 from loadkit.report.retelling import retell
 from loadkit.report.run_sentences import OF_CURVES, OF_LADDERS
@@ -25,13 +26,10 @@ from loadkit.units import format_duration
 if TYPE_CHECKING:
     from loadkit.analysis.demand import DemandFit
     from loadkit.analysis.latency_fit import LatencyFit
-    from loadkit.analysis.results import Estimate
     from loadkit.analysis.scalability_fit import ScalabilityFit
     from loadkit.analysis.search import GoalResult, Search
     from loadkit.analysis.search_trials import DoneTrial
     from loadkit.measure.ladder import Ladder
-
-_SHARES = (0.5, 0.7, 0.8, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def ladder_page(view: LadderView, t: Words = ENGLISH) -> Page:
     parts = [
         Section("capacity", t("Capacity"), tuple(_capacity(view, t))),
         Section("trials", t("Trials"), tuple(_trials(view, t))),
-        Section("latency", t("Response time against rate"), tuple(_latency(view.latency, t))),
+        Section("latency", t("Response time against rate"), tuple(_latency(view, t))),
         Section("scalability", t("Throughput against concurrency"), tuple(_scalability(view, t))),
         Section("demand", t("What gives out first"), tuple(_demand(view, t))),
         Section("next", t("What would tell most"), tuple(_next(view, t))),
@@ -159,50 +157,18 @@ def _trial_row(search: Search, done: DoneTrial, t: Words) -> tuple[str, ...]:
     return (*words[:4], NONE, words[4], *words[6:]) if done.seen.invalid else words
 
 
-def _latency(fit: LatencyFit | None, t: Words) -> Iterator[Block]:
-    if fit is None:
-        return
-    yield latency_figure("latency-figure", fit, t)
-    yield _estimates([fit.capacity, fit.bend], fit.level, t)
-    capacity = fit.capacity.value
-    if math.isfinite(capacity):
-        rates = [share * capacity for share in _SHARES]
-        rows = tuple(
-            (quantile_name(quantile), *(milliseconds(fit.latency(quantile, rate)) for rate in rates))
-            for quantile in fit.quantiles
-        )
-        header = (t("ms at a rate of"), *(f"{shown(rate)}/s" for rate in rates))
-        yield Grid(header, rows, "l" + "r" * len(rates))
-    yield from _warnings(fit.warnings, t)
+def _latency(view: LadderView, t: Words) -> Iterator[Block]:
+    if view.latency is not None:
+        yield from latency_blocks("latency-figure", view.latency, t("rate, messages/s"), t)
 
 
 def _scalability(view: LadderView, t: Words) -> Iterator[Block]:
-    fit = view.scalability
-    if fit is None:
+    if view.scalability is None:
         return
-    axis = t("messages under way") if view.by_little else t("sessions")
-    yield scalability_figure("scalability-figure", fit, axis, t)
+    axes = (t("messages under way") if view.by_little else t("sessions"), t("accepted, messages/s"))
+    yield from scalability_blocks("scalability-figure", view.scalability, axes, t)
     if view.by_little:
         yield Prose(t("Concurrency is by Little's law: accepted rate times mean service time of each trial."), "quiet")
-    yield Facts(
-        ((t("curve"), f"{fit.curve.curve}: {fit.curve.formula}"), (t("chosen because"), retell(fit.why, OF_CURVES, t))),
-        wide=True,
-    )
-    peak = [one for one in (fit.n_max, fit.x_max) if one is not None]
-    yield _estimates([*fit.parameters, *peak], fit.level, t)
-    rows = tuple(
-        (
-            Mark(f"✓ {one.curve}", "good") if one.curve == fit.curve.curve else one.curve,
-            _number(one.delta),
-            NONE if one.top_error is None else f"{one.top_error:.1%}",
-            _number(one.n_max),
-            _number(one.x_max),
-        )
-        for one in sorted(fit.candidates, key=lambda one: one.delta)
-    )
-    header = (t("candidate"), "ΔAICc", t("error at the highest trial left out"), "N_max", "X_max")
-    yield Grid(header, rows, "lrrrr")
-    yield from _warnings(fit.warnings, t)
 
 
 def _demand(view: LadderView, t: Words) -> Iterator[Block]:
@@ -269,17 +235,3 @@ def _card(view: LadderView, t: Words) -> Iterator[Block]:
     yield Facts(tuple(pairs))
     yield Prose(t("To repeat the search:"))
     yield Code(shlex.join(view.command))
-
-
-def _estimates(estimates: Sequence[Estimate], level: float, t: Words) -> Grid:
-    rows = tuple((one.name, _number(one.value), _number(one.low), _number(one.high)) for one in estimates)
-    return Grid(("", t("value"), t("low"), t("high")), rows, "lrrr", t("Intervals at {level}", level=f"{level:.0%}"))
-
-
-def _number(value: float) -> str:
-    return shown(value) if math.isfinite(value) else NONE
-
-
-def _warnings(warnings: Sequence[str], t: Words) -> Iterator[Block]:
-    for one in warnings:
-        yield Prose(f"! {retell(one, OF_CURVES, t)}", "warn")

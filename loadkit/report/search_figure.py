@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from loadkit.analysis.evidence import Bound
@@ -10,7 +11,7 @@ from loadkit.analysis.search import Books
 from loadkit.analysis.search_trials import Purpose
 from loadkit.report.blocks import Column, Data, Figure
 from loadkit.report.capacity import SIGNS, rate_text
-from loadkit.report.figures import column, limit, values_axis
+from loadkit.report.figures import Layout, column, limit, values_axis
 from loadkit.report.words import marked
 
 if TYPE_CHECKING:
@@ -47,29 +48,41 @@ def search_figure(name: str, search: Search, place: int, result: GoalResult, t: 
     for done in search.done:
         if not done.seen.invalid:
             groups.setdefault(_says(books, place, done), []).append(done)
-    data, traces = [], []
-    for number, (says, trials) in enumerate(groups.items()):
-        shares = [100 * sum(one.seen.bad[place]) / max(sum(one.seen.offered), 1) for one in trials]
-        columns = {
-            f"trial{number}": Column(t("trial"), [one.trial.number for one in trials]),
-            f"rate{number}": column(t("rate, messages/s"), [one.trial.rate_per_s for one in trials]),
-            f"bad{number}": column(t("bad, %"), shares),
-        }
-        data.append(Data(columns, t(says)))
-        traces.append(_trace(number, t(says), says) | {"y": [max(share, floor) for share in shares]})
-    shape, words = limit(100 * goal.allowed, t("allowed: {share}", share=f"{100 * goal.allowed:.4g}%"))
-    words |= {"y": math.log10(100 * goal.allowed)}  # annotations stand at logarithms, shapes at values
+    data = tuple(_data(number, t(says), trials, place, t) for number, (says, trials) in enumerate(groups.items()))
+    traces = tuple(
+        _trace(number, t(says), says) | {"y": [max(_bad_percent(one, place), floor) for one in trials]}
+        for number, (says, trials) in enumerate(groups.items())
+    )
+    note = t("A trial without a bad message is drawn at {floor}.", floor=f"{floor:.3g}%")
+    says = t("Share of bad messages against the rate of each trial.")
+    return Figure(name, t("Trials for {goal}", goal=goal.text), says, data, traces, _layout(result, t), note)
+
+
+def _layout(result: GoalResult, t: Words) -> Layout:
+    allowed = 100 * result.goal.allowed
+    shape, words = limit(allowed, t("allowed: {share}", share=f"{allowed:.4g}%"))
+    words |= {"y": math.log10(allowed)}  # annotations stand at logarithms, shapes at values
     shapes, annotations = _bounds(result, t)
-    layout: dict[str, Any] = {
+    return {
         "hovermode": "closest",
         "xaxis": {"type": "log", "title": {"text": t("rate, messages/s")}, "dtick": "D2"},
         "yaxis": values_axis(t("bad, %"), logarithmic=True),
         "shapes": [shape, *shapes],
         "annotations": [words, *annotations],
     }
-    note = t("A trial without a bad message is drawn at {floor}.", floor=f"{floor:.3g}%")
-    says = t("Share of bad messages against the rate of each trial.")
-    return Figure(name, t("Trials for {goal}", goal=goal.text), says, tuple(data), tuple(traces), layout, note)
+
+
+def _data(number: int, title: str, trials: Sequence[DoneTrial], place: int, t: Words) -> Data:
+    columns = {
+        f"trial{number}": Column(t("trial"), [one.trial.number for one in trials]),
+        f"rate{number}": column(t("rate, messages/s"), [one.trial.rate_per_s for one in trials]),
+        f"bad{number}": column(t("bad, %"), [_bad_percent(one, place) for one in trials]),
+    }
+    return Data(columns, title)
+
+
+def _bad_percent(done: DoneTrial, place: int) -> float:
+    return 100 * sum(done.seen.bad[place]) / max(sum(done.seen.offered), 1)
 
 
 def _says(books: Books, place: int, done: DoneTrial) -> str:

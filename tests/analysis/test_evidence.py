@@ -9,12 +9,16 @@ import pytest
 from scipy import stats
 
 from loadkit.analysis.evidence import (
+    BATCHES_OF_BURST,
+    BURST_DOUBT,
     GOODPUT_LEAST,
+    PRIOR_BATCHES,
     PRIOR_EFFECT,
     RISK,
     Bound,
     Look,
     Observation,
+    believed_burst,
     chance_of_meeting,
     done_share,
     is_overloaded,
@@ -23,6 +27,7 @@ from loadkit.analysis.evidence import (
     spent_risk,
 )
 from loadkit.analysis.goals import Criterion, parse_goal
+from loadkit.analysis.steady import design_effect
 
 LATENCY, SUCCESS = parse_goal("p(99) < 500ms"), parse_goal("success >= 99.95%")
 LOOK = Look(3, GOODPUT_LEAST)
@@ -43,10 +48,37 @@ def test_the_risk_of_all_looks_is_the_risk() -> None:
 
 
 def test_the_chance_is_that_of_a_beta_distribution_with_its_design_effect() -> None:
-    """No message failed, so nothing is known of bursts but what was believed before: 10 of 19 parts."""
-    effect = (10 * PRIOR_EFFECT + 9 * (1 + 2)) / 19
-    wanted = stats.beta(0.5, 5000 / effect + 0.5).cdf(0.0005)
+    """No message failed, so nothing is known of bursts but what was believed before."""
+    wanted = stats.beta(0.5, 5000 / PRIOR_EFFECT + 0.5).cdf(0.0005)
     assert chance_of_meeting(np.zeros(10), np.full(10, 500.0), 0.0005) == pytest.approx(wanted)
+
+
+def test_what_is_believed_of_bursts_counts_until_some_were_seen() -> None:
+    """One burst of 40 in 10 batches: it tells as much as 4 of them, and is taken for 1 + 2 times as large."""
+    bad, total = np.array([0.0] * 9 + [40.0]), np.full(10, 500.0)
+    seen = design_effect(bad, total).effect
+    effect = (PRIOR_BATCHES * 60 + BATCHES_OF_BURST * seen * (1 + BURST_DOUBT)) / (PRIOR_BATCHES + BATCHES_OF_BURST)
+    wanted = stats.beta(40 / effect + 0.5, 4960 / effect + 0.5).cdf(0.01)
+
+    assert chance_of_meeting(bad, total, 0.01, burst=60.0) == pytest.approx(wanted)
+    assert chance_of_meeting(bad * 0, total, 0.01, burst=60.0) < chance_of_meeting(bad * 0, total, 0.01)
+
+
+def test_bursts_are_believed_as_large_as_the_swings_of_a_backlog_that_reach_the_limit() -> None:
+    """1,000/s within 500 ms are 500 messages: swings of 100 may come to that, and swings of 10 won't."""
+    wide = seen(backlog=(0.0, 200.0) * 5)
+    narrow = seen(backlog=(0.0, 20.0) * 5)
+    huge = seen(backlog=(0.0, 2000.0) * 5)
+
+    assert believed_burst(LATENCY, [huge]) == 500
+    assert believed_burst(LATENCY, [wide]) == 500
+    assert believed_burst(LATENCY, [narrow]) is None
+    assert believed_burst(SUCCESS, [wide]) is None
+    few = replace(seen(each=40), backlog=(0.0, 10.0) * 5)
+    assert believed_burst(LATENCY, [few]) == 20
+    near = replace(seen(each=100), backlog=(10.0, 20.0) * 5)
+    assert believed_burst(LATENCY, [near]) is None
+    assert believed_burst(LATENCY, [replace(near, backlog=(10.0, 24.0) * 5)]) == 50
 
 
 def test_bursts_make_a_verdict_less_sure() -> None:
@@ -68,6 +100,8 @@ def test_few_messages_leave_a_load_open_and_then_undecided() -> None:
     trials = [seen(each=20) for _ in range(3)]
     bounds = [judge_load(SUCCESS, 1, trials[:count], LOOK).bound for count in (1, 2, 3)]
     assert bounds == [Bound.OPEN, Bound.OPEN, Bound.UNDECIDED]
+    one_slow = replace(seen(each=20), bad=((0,) * 9 + (1,), (0,) * 10))
+    assert judge_load(LATENCY, 0, [one_slow], LOOK).bound is Bound.OPEN
 
 
 def test_a_ratio_at_the_goal_is_undecided() -> None:

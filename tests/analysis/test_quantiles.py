@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 from scipy.stats import mstats
 
+from loadkit.analysis import quantiles
 from loadkit.analysis.quantiles import STATED_QUANTILES, harrell_davis, harrell_davis_at, quantile_of, smallest_sample
 
 
@@ -59,6 +60,19 @@ def test_samples_that_are_put_together_are_as_if_their_counts_were_added_up() ->
     wanted = [[harrell_davis(values, level, row) for row in drawn @ counts] for level in levels]
     assert found == pytest.approx(np.array(wanted), nan_ok=True)
     assert np.isnan(found[:, -3]).all()
+
+
+def test_the_table_for_many_samples_changes_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(1)
+    values = np.sort(random.lognormal(-3, 0.5, 300))
+    counts = random.poisson(3 * random.lognormal(0, 0.3, (20, 1)), (20, 300))
+    drawn = random.multinomial(20, np.full(20, 0.05), size=200)
+    levels = (0.5, 0.95, 0.999)
+    quick = harrell_davis_at(values, levels, counts, drawn)
+    monkeypatch.setattr(quantiles, "_TABLE", 10**9)
+    exact = harrell_davis_at(values, levels, counts, drawn)
+    assert quick == pytest.approx(exact, rel=1e-5)
+    assert (quick != exact).any()
 
 
 def test_the_estimate_is_the_mean_over_all_ranks() -> None:

@@ -110,6 +110,24 @@ def test_trials_have_the_values_sinks_and_workers_of_the_command() -> None:
     assert options == tuple(wanted.split())
 
 
+def test_a_search_goes_on_with_the_same_observer_and_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = run_options(TrialOptions(workers=2, observe="local"))
+    begun = begin(load_scenario(SCENARIO), SETTINGS, tmp_path, options)
+    given: list[tuple[str, ...]] = []
+
+    def run(runner: TrialRunner, trial: NextTrial) -> Any:
+        given.append(runner.options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrialRunner, "run", run)
+    assert climb(begun, quiet=True, as_json=False) is ExitCode.INTERRUPTED
+    assert f"loadkit capacity --resume {begun.folder}" in capsys.readouterr().err
+    assert main(["capacity", "--resume", str(begun.folder), "--quiet"]) == ExitCode.INTERRUPTED
+    assert given == [("--workers", "2", "--observe", "local")] * 2
+
+
 def test_another_budget_may_be_given_for_the_rest(ladder: Ladder) -> None:
     assert go_on(ladder.folder, 60.0).search.settings == replace(SETTINGS, budget_s=60.0)
 
@@ -155,6 +173,7 @@ def test_a_damaged_ladder_is_named(tmp_path: Path) -> None:
         open_ladder(tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.alone
 def test_real_trials_against_the_bundled_sink(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

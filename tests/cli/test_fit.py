@@ -67,6 +67,7 @@ def test_a_page_needs_no_network(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "<h1>loadkit fit</h1>" in text
     assert "linear with cap" in text
     assert 'src="http' not in text
+    assert '"label":"users"' in text
 
 
 def test_several_files_are_several_runs_only_where_a_column_says_so(

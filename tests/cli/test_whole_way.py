@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import psutil
 import pytest
@@ -69,6 +70,13 @@ def test_the_run_is_listed(smoke: dict[str, Any], results: Path) -> None:
     assert row.split()[:3] == [folder.name, "passed", "smoke"]
     (head,) = json.loads(loadkit("list", "--results", str(results), "--json")[1])
     assert head["scenario"] == "smoke"
+
+
+def test_junit_xml_is_left_with_the_run(smoke: dict[str, Any], results: Path) -> None:
+    (file,) = results.glob("*/junit.xml")
+    cases = [case.get("name") for case in ET.parse(file).iter("testcase")]
+    thresholds = [f"{one['metric']}: {one['check']}" for one in smoke["summary"]["thresholds"]]
+    assert cases == ["the measurement is valid", *thresholds, "what arrived is what was accepted"]
 
 
 def test_the_report_says_the_same_again(smoke: dict[str, Any], results: Path) -> None:

@@ -57,8 +57,7 @@ def counting_sink() -> Iterator[RunningSink]:
 
 def worker_processes(master: Any) -> list[psutil.Process]:
     """The workers that a run has started, the oldest first."""
-    children = psutil.Process(master.pid).children()
-    return sorted((one for one in children if "worker" in one.cmdline()), key=lambda one: one.pid)
+    return [psutil.Process(pid) for pid, arguments in forked.started_by(master.pid).items() if "worker" in arguments]
 
 
 def alive(process: psutil.Process) -> bool:

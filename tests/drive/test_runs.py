@@ -201,7 +201,7 @@ def test_ipv6(tmp_path: Path) -> None:
 def test_five_thousand_sessions_fit_in_200_mb_and_still_send(sink: RunningSink, tmp_path: Path) -> None:
     load = "load: {executor: shared_messages, sessions: 5000, messages: 15000, grace: 40s}"
     text = scenario_text(url(sink), load=load, sessions_block="max: 5000").replace("700ms", "40s")
-    run = run_scenario(tmp_path, text)
+    run = run_scenario(tmp_path, text, genuine=True)
     assert run.outcomes == {ACCEPTED: 15_000}, run.stderr
     assert run.folder is not None
     rows = pq.read_table(run.folder / "timeline.parquet").to_pylist()
@@ -232,7 +232,7 @@ def test_ten_thousand_sessions_over_two_workers_fit_in_400_mb(tmp_path: Path) ->
     )
     with running_sink(engine="fast", profile=str(profile)) as sink:
         text = scenario_text(url(sink), load=load, sessions_block="max: 12000").replace("700ms", "60s")
-        with start_run(tmp_path, text, "--workers", "2") as process:
+        with start_run(tmp_path, text, "--workers", "2", genuine=True) as process:
             most_bytes = 0
             while process.poll() is None:
                 most_bytes = max(most_bytes, resident_bytes(process.pid))

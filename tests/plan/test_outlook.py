@@ -12,8 +12,10 @@ from loadkit.analysis.goals import parse_goal
 from loadkit.analysis.refusal import RefusedError
 from loadkit.analysis.results import Estimate
 from loadkit.plan.fluid import Load
-from loadkit.plan.outlook import Setting, enough_nodes, look_ahead, prospect_of, scale_out, tier_prospect
+from loadkit.plan.outlook import look_ahead
 from loadkit.plan.policies import Ahead, Autoscaling, Policy
+from loadkit.plan.prospect import Setting, prospect_of, tier_prospect
+from loadkit.plan.scale_out import enough_nodes, scale_out
 
 GOAL = parse_goal("p(99) < 30s")
 

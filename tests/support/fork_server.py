@@ -1,8 +1,8 @@
 """A process that has imported what loadkit's commands need, and forks itself for each command it is told to start.
 
 Most of the time of a test that runs a command went into imports. `support.forked` starts this program, and processes
-by it. It is told over a socket: one packet for each command, its files and a pipe for reports beside it. What comes
-back on that pipe is the child's process id, and its wait status once it ended.
+by it. It listens on a socket, one connection for each command: told is one packet with the command's files beside it;
+answers are the child's process id and, once it has ended, its wait status. It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ import struct
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 # Locust has gevent replace these when it is imported; here they are needed as they are.
 _fork, _waitpid, _poll, _signal, _socket = os.fork, os.waitpid, select.poll, signal.signal, socket.socket
 
 REPORT = struct.Struct("i")
-FILES = 4
-"""Standard input, output and error, and the pipe for reports."""
-MOST_BYTES = 2**17
+_MOST_BYTES = 2**17
 _STDERR = 2
 
 PRELOADED = {
@@ -66,40 +65,40 @@ def serve(kind: str, descriptor: int) -> dict[str, Any] | None:
 
     Args:
         kind: A key of `PRELOADED`.
-        descriptor: The socket on which commands are told.
+        descriptor: The socket that listens.
 
     Returns:
         In a child, the command that it is to be; None in the server, at its end.
     """
-    control = _socket(fileno=descriptor)
-    poll = _poll()
-    poll.register(control, select.POLLIN)
+    listener = _socket(fileno=descriptor)
     for name in PRELOADED[kind]:
         importlib.import_module(name)
     _forget_event_loop()
     gc.collect()
     gc.freeze()
     woken = _wake_when_children_end()
-    poll.register(woken, select.POLLIN)
-    reports: dict[int, int] = {}
+    poll = _poll()
+    for source in (0, descriptor, woken):
+        poll.register(source, select.POLLIN)
+    started: dict[int, Any] = {}
     while True:
-        for ready, _ in poll.poll():
-            if ready == woken:
-                os.read(woken, 4096)
-                _report_ends(reports)
-                continue
-            told, files, _, _ = socket.recv_fds(control, MOST_BYTES, FILES)
-            if not told:
-                return None
-            *streams, report = files
+        ready = [source for source, _ in poll.poll()]
+        if woken in ready:
+            os.read(woken, 4096)
+            _report_ends(started)
+        if descriptor in ready:
+            # accept() would make one of gevent's sockets.
+            asker = _socket(fileno=listener._accept()[0])  # type: ignore[attr-defined]
+            told, files, _, _ = socket.recv_fds(asker, _MOST_BYTES, 3)
             if (child := _fork()) == 0:
-                control.detach()
-                _take_streams(streams)
+                _take_streams(files, [listener, asker, *started.values()])
                 return dict(json.loads(told))
-            for stream in streams:
-                os.close(stream)
-            reports[child] = report
-            os.write(report, REPORT.pack(child))
+            for file in files:
+                os.close(file)
+            started[child] = asker
+            asker.send(REPORT.pack(child))
+        if 0 in ready:
+            return None
 
 
 def _wake_when_children_end() -> int:
@@ -113,15 +112,13 @@ def _wake_when_children_end() -> int:
     return woken
 
 
-def _report_ends(reports: dict[int, int]) -> None:
-    while reports:
+def _report_ends(started: dict[int, Any]) -> None:
+    while started:
         child, status = _waitpid(-1, os.WNOHANG)
         if not child:
             return
-        report = reports.pop(child)
-        with suppress(BrokenPipeError):  # who started it doesn't want to know
-            os.write(report, REPORT.pack(status))
-        os.close(report)
+        with started.pop(child) as asker, suppress(BrokenPipeError):  # who started it may not want to know
+            asker.send(REPORT.pack(status))
 
 
 def _forget_event_loop() -> None:
@@ -132,7 +129,9 @@ def _forget_event_loop() -> None:
         get_hub().destroy(destroy_loop=True)
 
 
-def _take_streams(files: list[int]) -> None:
+def _take_streams(files: list[int], sockets: list[Any]) -> None:
+    for one in sockets:
+        one.detach()
     for number, file in enumerate(files):
         os.dup2(file, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
@@ -145,8 +144,8 @@ def run(command: dict[str, Any]) -> None:
     """Be a command, as if Python had just started.
 
     Args:
-        command: ``module`` and ``arguments``, the folder ``cwd``, the variables ``env``, and whether it gets its
-            ``own_session``.
+        command: ``module`` and ``arguments``, the folder ``cwd``, the variables ``env``, whether it gets its
+            ``own_session``, and the addresses of ``servers`` that start what it starts itself.
     """
     if command["own_session"]:
         os.setsid()
@@ -178,6 +177,17 @@ def _reopened(descriptor: int, like: TextIO) -> TextIO:
     )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve, and be what is asked for."""
+    tests = str(Path(__file__).parents[1])
+    sys.path.insert(0, tests)
+    from support import forked  # before gevent patches what it uses
+
+    sys.path.remove(tests)
     if (told := serve(sys.argv[1], int(sys.argv[2]))) is not None:
+        forked.adopt(told["servers"])
         run(told)
+
+
+if __name__ == "__main__":
+    main()

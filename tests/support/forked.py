@@ -1,6 +1,7 @@
 """Commands of loadkit and its sinks in processes of their own, started at little cost by a fork server.
 
-They are what ``python -m loadkit`` and ``python -m sinks`` are, but for the start of Python and its imports.
+They are what ``python -m loadkit`` and ``python -m sinks`` are, but for the start of Python and its imports. So are the
+sinks, workers and looks at a target that they start themselves, whose parent is then a fork server and not they.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, AnyStr
@@ -40,7 +43,7 @@ def start(command: Sequence[str], *, genuine: bool = False, **options: Any) -> A
     """
     module, arguments = _parse(command)
     if genuine or module not in _MODULES or not _same_python(options.get("env")):
-        return subprocess.Popen(command, **options)
+        return _Popen(command, **options)
     driving = module == "loadkit" and arguments and arguments[0] in _DRIVING
     return _Forked(command, module, arguments, "drive" if driving else "plain", **options)
 
@@ -71,6 +74,24 @@ def server_pids() -> frozenset[int]:
     return frozenset(_pids)
 
 
+def started_by(pid: int) -> dict[int, list[str]]:
+    """What a forked process had started: arguments by process id, the oldest first."""
+    files = sorted(_folder().glob(f"{pid}-*"), key=lambda file: file.stat().st_mtime_ns)
+    return {int(file.name.partition("-")[2]): json.loads(file.read_text()) for file in files}
+
+
+def adopt(servers: Mapping[str, str]) -> None:
+    """In a forked process, start by fork servers what it starts.
+
+    Args:
+        servers: Their addresses, by kind.
+    """
+    _addresses.update(servers)
+    for name in ("subprocess", "gevent.subprocess"):
+        if name in sys.modules:
+            sys.modules[name].Popen = start  # type: ignore[attr-defined]
+
+
 def _parse(command: Sequence[str]) -> tuple[str, list[str]]:
     """The module that a command runs, and its arguments; no module if it is another kind of command."""
     match list(command):
@@ -96,56 +117,47 @@ def _for_python(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name.startswith(_FOR_PYTHON)}
 
 
+# As they are before gevent patches them, in a process that does.
+_Popen, _Socket = subprocess.Popen, socket.socket
 _pids: set[int] = set()
-
-
-class _Server:
-    """A running fork server; it ends with this process.
-
-    Args:
-        kind: A key of `fork_server.PRELOADED`.
-    """
-
-    def __init__(self, kind: str) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_PROGRAM), kind, str(theirs.fileno())],
-                cwd=_ROOT,
-                env=environment() | {"OPENBLAS_NUM_THREADS": "1"},  # a process forks well while it has one thread
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        _pids.add(self._process.pid)
-        atexit.register(self.close)
-
-    def close(self) -> None:
-        """End it; what it started goes on."""
-        self._control.close()
-        self._process.communicate()
-
-    def start(self, told: bytes, streams: Sequence[int]) -> tuple[int, int]:
-        """Have a command started.
-
-        Returns:
-            Its process id, and the descriptor on which its end will be reported.
-        """
-        reports, report = os.pipe()
-        try:
-            socket.send_fds(self._control, [told], [*streams, report])
-        finally:
-            os.close(report)
-        answer = os.read(reports, fork_server.REPORT.size)
-        if not answer:
-            raise RuntimeError(self._process.communicate()[1].decode())
-        return fork_server.REPORT.unpack(answer)[0], reports
+_addresses: dict[str, str] = {}
+_lock = threading.Lock()
 
 
 @cache
-def _server(kind: str) -> _Server:
-    return _Server(kind)
+def _folder() -> Path:
+    """Where the fork servers of these tests listen, and what they started is noted."""
+    if _addresses:
+        return Path(next(iter(_addresses.values()))).parent
+    folder = tempfile.TemporaryDirectory(prefix="loadkit-forks-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def _address(kind: str) -> str:
+    """Where the fork server of a kind listens; starts it if it does not run."""
+    with _lock:
+        if kind not in _addresses:
+            path = str(_folder() / kind)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+                listener.bind(path)
+                listener.listen(64)
+                _start_server(kind, listener.fileno())
+            _addresses[kind] = path
+    return _addresses[kind]
+
+
+def _start_server(kind: str, listener: int) -> None:
+    process = _Popen(
+        [sys.executable, "-P", str(_PROGRAM), kind, str(listener)],
+        cwd=_ROOT,
+        env=environment() | {"OPENBLAS_NUM_THREADS": "1"},  # a process forks well while it has one thread
+        pass_fds=[listener],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,  # which nobody writes to
+    )
+    _pids.add(process.pid)
+    atexit.register(process.communicate)
 
 
 class _Forked(subprocess.Popen[AnyStr]):
@@ -169,6 +181,7 @@ class _Forked(subprocess.Popen[AnyStr]):
             "cwd": str(options.get("cwd") or Path.cwd()),
             "env": dict(options.get("env") or os.environ),
             "own_session": bool(options.get("start_new_session")),
+            "servers": {each: _address(each) for each in fork_server.PRELOADED},
         }
         super().__init__(command, **options)
 
@@ -177,19 +190,29 @@ class _Forked(subprocess.Popen[AnyStr]):
         pipes = parts[10:16]
         stdin, _, _, stdout, _, stderr = pipes
         streams = [number if pipe == -1 else pipe for number, pipe in enumerate((stdin, stdout, stderr))]
+        self._server = _Socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self.pid, self._reports = _server(self._kind).start(json.dumps(self._told).encode(), streams)
+            self._server.connect(_address(self._kind))
+            socket.send_fds(self._server, [json.dumps(self._told).encode()], streams)
         finally:
             self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+        self.pid = self._hear()
         self._child_created = True
+        (_folder() / f"{os.getpid()}-{self.pid}").write_text(json.dumps(self._told["arguments"]))
+
+    def _hear(self) -> int:
+        heard = self._server.recv(fork_server.REPORT.size)
+        if not heard:
+            raise RuntimeError(f"the fork server {self._kind} is gone")
+        return int(fork_server.REPORT.unpack(heard)[0])
 
     def _try_wait(self, flags: int) -> tuple[int, int]:
         """Its process id and wait status, or zeros while it runs; waits for its end unless told not to."""
-        if flags and not select.select([self._reports], [], [], 0)[0]:
+        ended, _, _ = select.select([self._server], [], [], 0 if flags else None)
+        if not ended:
             return 0, 0
-        status = os.read(self._reports, fork_server.REPORT.size)
-        os.close(self._reports)
-        return self.pid, fork_server.REPORT.unpack(status)[0]
+        with self._server:
+            return self.pid, self._hear()
 
     def _internal_poll(self, *_: Any, **__: Any) -> int | None:
         """Its exit code, or None while it runs."""

@@ -62,13 +62,18 @@ def start_run(
     *options: str,
     variables: dict[str, str] | None = None,
     prefix: Sequence[str] = (),
+    genuine: bool = False,
 ) -> Any:
-    """Start `loadkit run` on a scenario text, behind a prefix of the command; results go to ``folder/results``."""
+    """Start `loadkit run` on a scenario text, behind a prefix of the command; results go to ``folder/results``.
+
+    A genuine run has a Python of its own, and memory that it shares with nobody.
+    """
     file = folder / "scenario.yaml"
     file.write_text(scenario, encoding="utf-8")
     command = [sys.executable, "-m", "loadkit", "run", str(file), "--json", "--results", str(folder / "results")]
     return forked.start(
         [*prefix, *command, *options],
+        genuine=genuine,
         cwd=ROOT,
         env=os.environ | {"NO_COLOR": "1"} | (variables or {}),
         stdout=subprocess.PIPE,
@@ -95,9 +100,10 @@ def run_scenario(
     *options: str,
     variables: dict[str, str] | None = None,
     prefix: Sequence[str] = (),
+    genuine: bool = False,
 ) -> FinishedRun:
     """Run a scenario text to its end."""
-    with start_run(folder, scenario, *options, variables=variables, prefix=prefix) as process:
+    with start_run(folder, scenario, *options, variables=variables, prefix=prefix, genuine=genuine) as process:
         return finish_run(folder, process)
 
 

@@ -34,11 +34,13 @@ const loadkit = (() => {
   function baseLayout(narrow) {
     const axis = {gridcolor: "var(--grid)", linecolor: "var(--rule)", zerolinecolor: "var(--rule)", automargin: true,
       tickfont: {color: "var(--quiet)"}, title: {standoff: 8}, fixedrange: narrow};
+    const pointed = {...axis, spikecolor: "var(--quiet)", spikethickness: 1};
     return {paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: {l: 52, r: 16, t: 8, b: 40},
       font: {color: "var(--ink)", size: narrow ? 11 : 12.5, family: getComputedStyle(document.body).fontFamily},
+      modebar: {bgcolor: "rgba(0,0,0,0)", color: "var(--quiet)", activecolor: "var(--link)"},
       hovermode: "x unified", hoverlabel: {bgcolor: "var(--card)", bordercolor: "var(--rule)", font: {color: "var(--ink)"}},
       legend: {orientation: "h", yanchor: "bottom", y: 1.02, x: 0, traceorder: "normal"}, separators: ".,", dragmode: narrow ? false : "zoom",
-      xaxis: axis, yaxis: axis, colorway: [1, 2, 3, 4, 5, 6].map(number => `var(--line-${number})`)};
+      xaxis: pointed, yaxis: axis, colorway: [1, 2, 3, 4, 5, 6].map(number => `var(--line-${number})`)};
   }
   // Ticks of an axis of seconds at whole minutes and hours, wherever it is zoomed to.
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
@@ -77,7 +79,7 @@ const loadkit = (() => {
     if (printing) layout.width = place.clientWidth;
     Plotly.react(place, resolved(figure.traces, columns, style), resolved(layout, columns, style),
       {responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover",
-        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"]});
+        modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]]});
     if (first) keepTicks(place);
   }
   const drawAll = () => figures.forEach(draw);

@@ -55,8 +55,14 @@ def erlang_c_wait_s(servers: int, load: float) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("servers", [1, 4, 16])
-@pytest.mark.parametrize("utilisation", [0.5, 0.8])
+@pytest.mark.parametrize(
+    ("servers", "utilisation"),
+    [
+        (4, 0.5),
+        (16, 0.8),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in ((1, 0.5), (1, 0.8), (4, 0.8), (16, 0.5))),
+    ],
+)
 def test_the_mean_wait_of_many_servers_is_erlangs(servers: int, utilisation: float) -> None:
     load = servers * utilisation
 
