@@ -9,10 +9,10 @@ from loadkit.analysis.results import shown
 from loadkit.report.blocks import Block, Facts, Grid, Listing, Mark, Prose, Section
 from loadkit.report.definitions import OF_PLAN, definitions
 from loadkit.report.page import Chapter, Headline, Page, render_page
+from loadkit.report.plan_sentences import retold
 from loadkit.report.plan_tier import overview_grid, tier_blocks
 from loadkit.report.plan_whatif import whatif_blocks, whatif_script
 from loadkit.report.plan_words import GRADES, tier_title
-from loadkit.report.retold import retold
 from loadkit.report.tables import NONE
 from loadkit.report.words import ENGLISH, Words
 

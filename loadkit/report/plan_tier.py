@@ -12,8 +12,8 @@ from loadkit.report.blocks import Block, Fold, Grid, Listing, Mark, Prose, Tile,
 from loadkit.report.plan import number
 from loadkit.report.plan_bill import bill_download, bill_grid
 from loadkit.report.plan_figures import choices_figure, drivers_figure, parts_figure
+from loadkit.report.plan_sentences import retold
 from loadkit.report.plan_words import GRADES, amount, grade, named, quantile_header, quantiles, span_of
-from loadkit.report.retold import retold
 from loadkit.report.tables import NONE
 from loadkit.units import format_rate
 

@@ -1,11 +1,8 @@
-"""Sentences of the planner in the reader's language: their numbers are put into the translated sentence."""
+"""The sentences of the planner, as it makes them, for pages in other languages."""
 
 from __future__ import annotations
 
-import re
-from functools import cache
-
-from loadkit.report.plan_words import named
+from loadkit.report.retelling import retell
 from loadkit.report.words import Words, marked
 
 SENTENCES = (
@@ -86,32 +83,14 @@ SENTENCES = (
     marked("the provider's availability is {source}"),
     marked("the price of {type} is doubted: {why}"),
     marked("the bandwidth of {unknown} of {all} types is not in the catalogue: it limits nothing here"),
+    marked("cpu"),
+    marked("network"),
+    marked("disk"),
+    marked("connections"),
 )
-"""As the planner makes them."""
+"""As the planner makes them; resources stand in some of them."""
 
 
 def retold(text: str, t: Words) -> str:
-    """A sentence of the planner in a language; as it is where its form is not known.
-
-    Args:
-        text: The sentence, with its numbers.
-        t: The language.
-    """
-    for sentence, form in _forms():
-        found = form.fullmatch(text)
-        if found:
-            return t(sentence, **{name: retold(value, t) for name, value in found.groupdict().items()})
-    return named(text, t)
-
-
-@cache
-def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Sentences with patterns of them, those that say most first."""
-    return tuple((one, _form(one)) for one in sorted(SENTENCES, key=lambda one: -len(one)))
-
-
-def _form(sentence: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)\}", sentence)
-    return re.compile(
-        "".join(f"(?P<{part}>.+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts)), re.DOTALL
-    )
+    """A sentence of the planner in a language; as it is where its form is not known."""
+    return retell(text, SENTENCES, t)
