@@ -26,6 +26,7 @@ FILES = {
     run_files.WORKERS_FILE: "the processes that sent, where there were several",
     run_files.TARGET_FILE: "what was observed of the target's host, with --observe",
     histogram_log.HISTOGRAM_FILE: "latency histograms by phase, kind and stage: HdrHistogram's log, in microseconds",
+    "junit.xml": "the thresholds as test cases",
     "timeline.parquet": "a row for each second, stage and kind: the four rates, failed, shed, in flight, percentiles",
     "generator.parquet": "a row for each second and process: CPU, lag, memory of the load generator",
     "delivery.parquet": "a row for each second: what had been accepted, what had arrived, where sinks were asked",

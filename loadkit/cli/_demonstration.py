@@ -20,6 +20,7 @@ from loadkit.report.ladder_page import LadderView, ladder_page
 from loadkit.report.page import Page, render_page
 from loadkit.report.plan import number, range_of
 from loadkit.report.plan_page import plan_chapter
+from loadkit.report.plan_whatif import whatif_script
 from loadkit.scenario.load import load_scenario
 from loadkit.units import format_duration
 
@@ -90,7 +91,8 @@ class Demonstration:
         """Ladder and plan as one page."""
         ladder = ladder_page(self.view)
         title = "From trials to a plan"
-        return render_page(Page(title, self.ladder.folder.name, (*ladder.chapters, plan_chapter(self.plan))))
+        chapters = (*ladder.chapters, plan_chapter(self.plan))
+        return render_page(Page(title, self.ladder.folder.name, chapters, scripts=(whatif_script(),)))
 
     def lines(self, page: Path) -> Iterator[str]:
         """What was found in ten lines."""

@@ -26,6 +26,7 @@ WITH_EXAMPLES = {
     "search",
     "sla",
     "steady",
+    "verification",
 }
 
 

@@ -24,7 +24,7 @@ from loadkit.scenario.quantities import exact_clock
 from loadkit.scenario.shapes import Shape
 
 GOOD = Path(__file__).parent / "good"
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "scenarios.md"
 
 _RATES = st.floats(0.01, 1000).map(lambda rate: round(rate, 3))
 _SHARES = st.floats(0.01, 1)
@@ -280,8 +280,8 @@ def test_a_month_of_minutes_is_quick() -> None:
     assert fewest_s(used_s, below_s=1.0) < 1
 
 
-def test_the_shapes_of_the_readme_are_what_they_are_said_to_be(tmp_path: Path) -> None:
-    section = README.read_text().split("### Shapes of the rate\n")[1].split("\n### ")[0]
+def test_the_shapes_of_the_guide_are_what_they_are_said_to_be(tmp_path: Path) -> None:
+    section = GUIDE.read_text().split("## Shapes of the rate\n")[1].split("\n## ")[0]
     load = section.split("```yaml\n")[1].split("```")[0]
     (tmp_path / "november.csv").write_text("sent_at\n2026-11-11T00:00:05+08:00\n2026-11-11T00:01:07+08:00\n")
 
