@@ -47,7 +47,7 @@ EXIT_CODES = """\
     3  the target is not allowed, can't be reached or is not fit for a run
     4  the measurement is not valid
    98  compare: worse than the baseline by more than --fail allows
-   99  a threshold is missed, or a promise is not met
+   99  a threshold or a promise is missed, or a table of costs can't be right
   130  interrupted; results are written (143 by SIGTERM)"""
 
 app = typer.Typer(

@@ -53,68 +53,79 @@ def width_option(text: str) -> float:
         raise typer.BadParameter(str(error)) from error
 
 
+ScenarioName = Annotated[
+    str | None, typer.Argument(metavar="SCENARIO", help="A file, or the name of a bundled scenario.")
+]
+Objectives = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        metavar="GOAL",
+        help='What must hold, such as "p(99) < 500ms" or "success >= 99.95%"; repeatable.',
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="smtp://, smtps:// or lmtp://host:port instead of the scenario's own."),
+]
+Start = Annotated[
+    str | None,
+    typer.Option(parser=rate_text, metavar="RATE", help="The first rate; half of the scenario's highest unless told."),
+]
+Trial = Annotated[
+    float,
+    typer.Option(
+        "--trial", parser=parse_duration_option, metavar="DURATION", help="How long a trial is measured, from 10s."
+    ),
+]
+Width = Annotated[
+    float,
+    typer.Option(parser=width_option, metavar="PERCENT", help="How narrow the bracket of each goal must be."),
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        "--budget",
+        parser=parse_duration_option,
+        metavar="DURATION",
+        help="The longest time for all trials together.",
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the trials.")]
+Resume = Annotated[
+    Path | None, typer.Option(metavar="LADDER", help="Go on with a search; what its trials told is kept.")
+]
+Sinks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sink",
+        metavar="URL",
+        help="Admin interface of a sink behind the target: mail must arrive as fast as it is taken; repeatable.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, max=MAX_LOCAL_WORKERS, metavar="N", help="Send every trial from N processes."),
+]
+
+
 def capacity(
     context: typer.Context,
     *,
-    scenario: Annotated[
-        str | None, typer.Argument(metavar="SCENARIO", help="A file, or the name of a bundled scenario.")
-    ] = None,
-    objectives: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--objective",
-            metavar="GOAL",
-            help='What must hold, such as "p(99) < 500ms" or "success >= 99.95%"; repeatable.',
-        ),
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="smtp://, smtps:// or lmtp://host:port instead of the scenario's own."),
-    ] = None,
+    scenario: ScenarioName = None,
+    objectives: Objectives = None,
+    target: Target = None,
     overrides: Overrides = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            parser=rate_text, metavar="RATE", help="The first rate; half of the scenario's highest unless told."
-        ),
-    ] = None,
-    trial_s: Annotated[
-        float,
-        typer.Option(
-            "--trial", parser=parse_duration_option, metavar="DURATION", help="How long a trial is measured, from 10s."
-        ),
-    ] = "10s",  # type: ignore[assignment]  # read by the parser
-    width: Annotated[
-        float,
-        typer.Option(parser=width_option, metavar="PERCENT", help="How narrow the bracket of each goal must be."),
-    ] = "5%",  # type: ignore[assignment]  # read by the parser
-    budget_s: Annotated[
-        float | None,
-        typer.Option(
-            "--budget",
-            parser=parse_duration_option,
-            metavar="DURATION",
-            help="The longest time for all trials together.",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the trials.")] = 1,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="LADDER", help="Go on with a search; what its trials told is kept.")
-    ] = None,
+    start: Start = None,
+    trial_s: Trial = "10s",  # type: ignore[assignment]  # read by the parser
+    width: Width = "5%",  # type: ignore[assignment]  # read by the parser
+    budget_s: Budget = None,
+    seed: Seed = 1,
+    resume: Resume = None,
     results_dir: ResultsDir = DEFAULT_RESULTS,
     sink_profile: SinkProfile = None,
-    sinks: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sink",
-            metavar="URL",
-            help="Admin interface of a sink behind the target: mail must arrive as fast as it is taken; repeatable.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, max=MAX_LOCAL_WORKERS, metavar="N", help="Send every trial from N processes."),
-    ] = None,
+    sinks: Sinks = None,
+    workers: Workers = None,
     allow: Allow = None,
     observe: Observe = None,
     quiet: Quiet = False,

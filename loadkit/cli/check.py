@@ -30,23 +30,26 @@ _MOST_COLUMNS = 100
 _BESIDE_THE_CURVE = 24
 
 
+Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario files or names of bundled ones.")]
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Also draw the load of one scenario, as a page that needs no network."),
+]
+ServiceTime = Annotated[
+    str,
+    typer.Option(
+        parser=duration_text,
+        metavar="DURATION",
+        help="The target's time for one message, from which sessions under way follow.",
+    ),
+]
+
+
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario files or names of bundled ones.")],
+    files: Files,
     *,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html", metavar="FILE", help="Also draw the load of one scenario, as a page that needs no network."
-        ),
-    ] = None,
-    service_time: Annotated[
-        str,
-        typer.Option(
-            parser=duration_text,
-            metavar="DURATION",
-            help="The target's time for one message, from which sessions under way follow.",
-        ),
-    ] = "50ms",
+    html: Html = None,
+    service_time: ServiceTime = "50ms",
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:

@@ -23,37 +23,44 @@ EXAMPLES = """\
   loadkit compare results/small results/large --price ecs.c8i.large --price ecs.g8i.large"""
 
 
+Sides = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="BASELINE OTHER...",
+        help="Run folders, names in the results, latest, folders of runs of the same, or folders of searches.",
+    ),
+]
+Fail = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fail",
+        metavar="LIMIT",
+        help='How much worse may be, such as "p(95):5%", "dot p(99):10%", "success:0.1%", "throughput:5%" or '
+        '"capacity:5%"; repeatable.',
+    ),
+]
+Price = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TYPE",
+        help="The instance type that a side's searches were made on, once for each side in their order: tells what "
+        "a million messages cost.",
+    ),
+]
+Catalog = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME|FILE", help="Catalogues of prices, of which the later wins; repeatable."),
+]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Compare runs that were not under the same load.")]
+
+
 def compare(
-    sides: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="BASELINE OTHER...",
-            help="Run folders, names in the results, latest, folders of runs of the same, or folders of searches.",
-        ),
-    ],
+    sides: Sides,
     *,
-    fail: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fail",
-            metavar="LIMIT",
-            help='How much worse may be, such as "p(95):5%", "dot p(99):10%", "success:0.1%", "throughput:5%" or '
-            '"capacity:5%"; repeatable.',
-        ),
-    ] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TYPE",
-            help="The instance type that a side's searches were made on, once for each side in their order: tells what "
-            "a million messages cost.",
-        ),
-    ] = None,
-    catalog: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME|FILE", help="Catalogues of prices, of which the later wins; repeatable."),
-    ] = None,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Compare runs that were not under the same load.")] = False,
+    fail: Fail = None,
+    price: Price = None,
+    catalog: Catalog = None,
+    anyway: Anyway = False,
     results_dir: ResultsDir = DEFAULT_RESULTS,
     as_json: AsJson = False,
 ) -> None:

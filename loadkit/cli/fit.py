@@ -45,38 +45,43 @@ class _Points:
     run: list[str] | None
 
 
+Sources = Annotated[
+    list[Path], typer.Argument(metavar="LADDER...", help="Run folders, folders of runs, or with --csv CSV files.")
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--csv",
+        metavar="COLUMNS",
+        help="Read CSV files: concurrency,throughput or rate,p50,p99 by their names in the file, what is varied "
+        "first. Latencies are seconds, or in the unit of name (p99_ms) or cell. A column named run joins trials.",
+    ),
+]
+Curve = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Take this curve whatever the data say: linear, linear with cap, power, Amdahl or USL."
+    ),
+]
+Limit = Annotated[
+    float,
+    typer.Option(
+        "--utilisation",
+        parser=parse_ratio_option,
+        metavar="PERCENT",
+        help="How much of a resource of the target may be in use, where runs observed it.",
+    ),
+]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures too; it needs no network.")]
+
+
 def fit(
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="LADDER...", help="Run folders, folders of runs, or with --csv CSV files.")
-    ],
+    sources: Sources,
     *,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            "--csv",
-            metavar="COLUMNS",
-            help="Read CSV files: concurrency,throughput or rate,p50,p99 by their names in the file, what is varied "
-            "first. Latencies are seconds, or in the unit of name (p99_ms) or cell. A column named run joins trials.",
-        ),
-    ] = None,
-    curve: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Take this curve whatever the data say: linear, linear with cap, power, Amdahl or USL."
-        ),
-    ] = None,
-    limit: Annotated[
-        float,
-        typer.Option(
-            "--utilisation",
-            parser=parse_ratio_option,
-            metavar="PERCENT",
-            help="How much of a resource of the target may be in use, where runs observed it.",
-        ),
-    ] = "80%",  # type: ignore[assignment]  # read by the parser
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page with pictures too; it needs no network.")
-    ] = None,
+    columns: Columns = None,
+    curve: Curve = None,
+    limit: Limit = "80%",  # type: ignore[assignment]  # read by the parser
+    html: Html = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit curves of throughput against concurrency, or of latency against rate.

@@ -40,48 +40,60 @@ SCHEMA_VERSION = 1
 _DAY_S = 86_400
 
 
+ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file or the name of a bundled one.")]
+Nodes = Annotated[
+    int, typer.Option(min=1, max=100_000, metavar="N", help="Nodes of the fleet where no policy says otherwise.")
+]
+Capacity = Annotated[
+    str | None,
+    typer.Option(parser=rate_text, metavar="RATE", help="What one node can serve, where it is known: 250/s."),
+]
+Ladder = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="LADDER", help="Folders of runs that measured one node, instead of --capacity."),
+]
+Policies = Annotated[
+    list[Path] | None,
+    typer.Option("--policy", metavar="FILE", help="Policies to compare; repeatable. loadkit schema policy."),
+]
+Tiers = Annotated[
+    list[str] | None,
+    typer.Option("--tier", metavar="NAME", help="Also a tier's rate, such as professional; repeatable."),
+]
+Catalog = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME|FILE", help="Catalogues of tiers and prices; later ones win."),
+]
+Instance = Annotated[
+    str | None, typer.Option("--type", metavar="TYPE", help="Instance type of a node, for the cost of a month.")
+]
+Objective = Annotated[str, typer.Option(metavar="GOAL", help="What is to hold in every hour, service included.")]
+ServiceTime = Annotated[
+    str,
+    typer.Option(parser=duration_text, metavar="DURATION", help="A node's time for one message without waiting."),
+]
+Retry = Annotated[
+    float | None,
+    typer.Option(parser=parse_ratio_option, metavar="PERCENT", help="Messages that come a second time."),
+]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page too; it needs no network.")]
+
+
 def forecast(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file or the name of a bundled one.")],
+    scenario: ScenarioName,
     *,
-    nodes: Annotated[
-        int, typer.Option(min=1, max=100_000, metavar="N", help="Nodes of the fleet where no policy says otherwise.")
-    ] = 2,
-    capacity: Annotated[
-        str | None,
-        typer.Option(parser=rate_text, metavar="RATE", help="What one node can serve, where it is known: 250/s."),
-    ] = None,
-    ladder: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="LADDER", help="Folders of runs that measured one node, instead of --capacity."),
-    ] = None,
-    policies: Annotated[
-        list[Path] | None,
-        typer.Option("--policy", metavar="FILE", help="Policies to compare; repeatable. loadkit schema policy."),
-    ] = None,
-    tiers: Annotated[
-        list[str] | None,
-        typer.Option("--tier", metavar="NAME", help="Also a tier's rate, such as professional; repeatable."),
-    ] = None,
-    catalog: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME|FILE", help="Catalogues of tiers and prices; later ones win."),
-    ] = None,
-    instance: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="Instance type of a node, for the cost of a month.")
-    ] = None,
-    objective: Annotated[
-        str, typer.Option(metavar="GOAL", help="What is to hold in every hour, service included.")
-    ] = "p(99) < 30s",
-    service_time: Annotated[
-        str,
-        typer.Option(parser=duration_text, metavar="DURATION", help="A node's time for one message without waiting."),
-    ] = "50ms",
-    retry: Annotated[
-        float | None,
-        typer.Option(parser=parse_ratio_option, metavar="PERCENT", help="Messages that come a second time."),
-    ] = None,
+    nodes: Nodes = 2,
+    capacity: Capacity = None,
+    ladder: Ladder = None,
+    policies: Policies = None,
+    tiers: Tiers = None,
+    catalog: Catalog = None,
+    instance: Instance = None,
+    objective: Objective = "p(99) < 30s",
+    service_time: ServiceTime = "50ms",
+    retry: Retry = None,
     overrides: Overrides = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page too; it needs no network.")] = None,
+    html: Html = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold a scenario's real calendar against fleets: what waits, for how long, when it drains, what it costs.

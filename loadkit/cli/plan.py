@@ -26,68 +26,80 @@ EXAMPLES = """\
   loadkit plan --compare ecs.c8i.large=results/example --rate 300/s --assume headroom=0.6 --json"""
 
 
+Ladders = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="LADDER...", help="Run folders, folders of runs, or folders of loadkit capacity."),
+]
+ScenarioName = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE", help="Whose calendar is planned for; its shape, where a tier or rate is named."),
+]
+TierName = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="A tier of the catalogue, or all; repeatable.")
+]
+Rate = Annotated[str | None, typer.Option(parser=rate_text, metavar="RATE", help="Plan for this rate at the peak.")]
+Catalog = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME|FILE", help="Prices to plan with instead of alibaba-cn; the later wins, repeatable."),
+]
+MeasuredOption = Annotated[
+    str | None, typer.Option(metavar="TYPE", help="The instance type that the ladder was measured on.")
+]
+Vcpus = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Its virtual CPUs, where it is no type of the catalogue.")
+]
+Boxes = Annotated[int, typer.Option(min=1, metavar="N", help="How many such machines shared the load.")]
+Objective = Annotated[
+    str | None,
+    typer.Option(metavar="GOAL", help='What the rate must meet, where no search had one: "p(99) < 500ms".'),
+]
+InstanceType = Annotated[
+    list[str] | None,
+    typer.Option("--type", metavar="TYPE", help="Choose from these types alone; repeatable."),
+]
+Cells = Annotated[
+    str | None,
+    typer.Option(parser=rate_text, metavar="RATE", help="Build what is larger as cells that carry this rate each."),
+]
+Budget = Annotated[float | None, typer.Option(min=0, metavar="MONEY", help="For a month.")]
+Compare = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TYPE=LADDER", help="A ladder of a type, to compare types by; repeatable."),
+]
+Assume = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE", help="An assumption, such as headroom=0.7 or retry=0.01..0.05..0.15; repeatable."
+    ),
+]
+Assumptions = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Assumptions as YAML; loadkit schema assumptions says which.")
+]
+Draws = Annotated[int, typer.Option(min=10, max=100_000, metavar="N", help="Draws of what is uncertain.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the draws.")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write a page that needs no network.")]
+
+
 def plan(
-    ladders: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="LADDER...", help="Run folders, folders of runs, or folders of loadkit capacity."),
-    ] = None,
+    ladders: Ladders = None,
     *,
-    scenario: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE", help="Whose calendar is planned for; its shape, where a tier or rate is named."
-        ),
-    ] = None,
-    tier: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A tier of the catalogue, or all; repeatable.")
-    ] = None,
-    rate: Annotated[
-        str | None, typer.Option(parser=rate_text, metavar="RATE", help="Plan for this rate at the peak.")
-    ] = None,
-    catalog: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME|FILE", help="Prices to plan with instead of alibaba-cn; the later wins, repeatable."
-        ),
-    ] = None,
-    measured: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="The instance type that the ladder was measured on.")
-    ] = None,
-    vcpus: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Its virtual CPUs, where it is no type of the catalogue.")
-    ] = None,
-    boxes: Annotated[int, typer.Option(min=1, metavar="N", help="How many such machines shared the load.")] = 1,
-    objective: Annotated[
-        str | None,
-        typer.Option(metavar="GOAL", help='What the rate must meet, where no search had one: "p(99) < 500ms".'),
-    ] = None,
-    instance_type: Annotated[
-        list[str] | None,
-        typer.Option("--type", metavar="TYPE", help="Choose from these types alone; repeatable."),
-    ] = None,
-    cells: Annotated[
-        str | None,
-        typer.Option(parser=rate_text, metavar="RATE", help="Build what is larger as cells that carry this rate each."),
-    ] = None,
-    budget: Annotated[float | None, typer.Option(min=0, metavar="MONEY", help="For a month.")] = None,
-    compare: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TYPE=LADDER", help="A ladder of a type, to compare types by; repeatable."),
-    ] = None,
-    assume: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE", help="An assumption, such as headroom=0.7 or retry=0.01..0.05..0.15; repeatable."
-        ),
-    ] = None,
-    assumptions: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Assumptions as YAML; loadkit schema assumptions says which.")
-    ] = None,
-    draws: Annotated[int, typer.Option(min=10, max=100_000, metavar="N", help="Draws of what is uncertain.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 1,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page that needs no network.")
-    ] = None,
+    scenario: ScenarioName = None,
+    tier: TierName = None,
+    rate: Rate = None,
+    catalog: Catalog = None,
+    measured: MeasuredOption = None,
+    vcpus: Vcpus = None,
+    boxes: Boxes = 1,
+    objective: Objective = None,
+    instance_type: InstanceType = None,
+    cells: Cells = None,
+    budget: Budget = None,
+    compare: Compare = None,
+    assume: Assume = None,
+    assumptions: Assumptions = None,
+    draws: Draws = 1000,
+    seed: Seed = 1,
+    html: Html = None,
     lang: Lang = Language.EN,
     as_json: AsJson = False,
 ) -> None:
