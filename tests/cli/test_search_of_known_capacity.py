@@ -41,6 +41,7 @@ load: {stages: [{name: hold, rate: 100/s, duration: 10s}]}
 messages: {note: {}}
 """
 SEARCHES, LEAST_RIGHT, AT_A_TIME = 10, 9, 3
+ATTEMPTS = 3
 NEAR = 0.1
 
 
@@ -96,21 +97,30 @@ def test_the_capacity_that_theory_knows() -> None:
     assert capacity_per_s(0.002) == pytest.approx(174.79, abs=0.05)
 
 
+def undisturbed(folder: Path, settings: SearchSettings) -> Path:
+    """The folder of a search of which the load generator spoiled no trial; on a busy machine it is begun anew."""
+    profile, _ = written(folder)
+    said: list[str] = []
+    for _ in range(ATTEMPTS):
+        ladder = begin(parse_scenario(SCENARIO), settings, folder, ("--sink-profile", str(profile)))
+        climb(ladder, quiet=True, as_json=False)
+        said = [one.seen.invalid for one in open_ladder(ladder.folder).search.done if one.seen.invalid]
+        if not said:
+            return ladder.folder
+    pytest.fail(f"the machine was busy every time: {said}")
+
+
+@pytest.mark.timeout(240)
 def test_a_short_search_contains_the_capacity(tmp_path: Path) -> None:
     """Three trials: well below, far above, and where the overloaded station says that its capacity may be."""
-    profile, _ = written(tmp_path)
-    scenario = parse_scenario(SCENARIO)
-    settings = settings_of(scenario, [GOAL], "125/s", trial_s=10.0, width=0.2)
+    settings = settings_of(parse_scenario(SCENARIO), [GOAL], "125/s", trial_s=10.0, width=0.2)
     short = SearchSettings(settings.goals, 125.0, width=0.2, budget_s=50.0, confirm_trials=1)
-    ladder = begin(scenario, short, tmp_path, ("--sink-profile", str(profile)))
-    climb(ladder, quiet=True, as_json=False)
-    done = open_ladder(ladder.folder).search.done
-    if any(one.seen.invalid for one in done):
-        pytest.skip(f"the machine was busy: {[one.seen.invalid for one in done]}")
+    folder = undisturbed(tmp_path, short)
 
-    found = found_in(ladder.folder)
-    assert 0 < found.overhead_s < 0.01
+    found = found_in(folder)
+    assert abs(found.overhead_s) < 0.01, "the median of a trial is a millisecond sure"
     assert found.right, found
+    done = open_ladder(folder).search.done
     assert [one.trial.rate_per_s for one in done][:2] == pytest.approx([125, 250], rel=0.05)
 
 
